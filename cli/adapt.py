@@ -24,7 +24,7 @@ Checkpoint = Annotated[
     str,
     Argument(
         metavar="CHECKPOINT",
-        help="Checkpoint of soundbeam: a folder, a weights file, or a shipped name.",
+        help="Checkpoint of soundbeam: a folder, a weights file, a shipped name, or hf://ORG/NAME@REVISION.",
         show_default=False,
     ),
 ]

@@ -18,7 +18,10 @@ from .score import MetricOption
 from .verify import Datasets
 
 Folder = Annotated[Path, Argument(metavar="FOLDER", help="Folder of the board; it is made if it is missing.")]
-Packs = Annotated[list[Path] | None, Argument(metavar="[ZIP...]", help="Packs to add.")]
+Packs = Annotated[
+    list[str] | None,
+    Argument(metavar="[ZIP...]", help="Packs to add; hf://datasets/ORG/NAME@REVISION/ZIP is one of a hub."),
+]
 Metrics = Annotated[str, Option(metavar="A,B,...", help="Metrics of a new board.  [default: those of its first pack]")]
 Replace = Annotated[bool, Option("--replace", help="A team's pack takes the place of its earlier one.")]
 
@@ -51,6 +54,7 @@ def board(
     from ..bench.packs.rescore import RescoreOptions
     from ..bench.scoring.plan import parse_metrics
     from ..core.allocator import keep_freed_memory
+    from ..core.hub.download import local_file
     from ..reports.submissions.add_pack import Admission, add_pack
     from ..reports.submissions.pages import write_pages
 
@@ -61,7 +65,7 @@ def board(
     refused = 0
     for path in packs or ():
         try:
-            entry = add_pack(folder, path, how)
+            entry = add_pack(folder, local_file(path), how)
             say(f"{path}: {entry.status}, as {', '.join(entry.titles.values())}")
         except TsebenchError as error:
             refused += 1

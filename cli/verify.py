@@ -15,7 +15,9 @@ from .commands import command
 from .output import console, say
 from .score import MetricOption
 
-Pack = Annotated[Path, Argument(metavar="ZIP", help="A pack of `tsebench pack`.")]
+Pack = Annotated[
+    str, Argument(metavar="ZIP", help="A pack of `tsebench pack`; hf://datasets/ORG/NAME@REVISION/ZIP is one of a hub.")
+]
 Datasets = Annotated[
     list[str] | None,
     Option(
@@ -58,6 +60,7 @@ def verify(
     from ..bench.scoring.plan import parse_metrics
     from ..core.allocator import keep_freed_memory
     from ..core.files import check_empty
+    from ..core.hub.download import local_file
     from ..reports.terminal.verification import print_verification
 
     if out is not None:
@@ -70,7 +73,7 @@ def verify(
         progress=on_console(console),
         say=say,
     )
-    found = verify_pack(pack, datasets=dataset or (), corpora=options.corpora_of(corpus), options=how)
+    found = verify_pack(local_file(pack), datasets=dataset or (), corpora=options.corpora_of(corpus), options=how)
     print_verification(found, console)
     if out is not None:
         write_verified(found, out)

@@ -72,6 +72,10 @@ class CheckpointError(TsebenchError):
     """A checkpoint is missing, damaged, unsafe to load or does not fit its system."""
 
 
+class HubError(TsebenchError):
+    """A repository of a hub cannot be reached, read or written, or is none."""
+
+
 class ExtractionError(TsebenchError):
     """A system cannot answer one query; this costs the trial, never the run."""
 

@@ -48,7 +48,7 @@ class Adenet(CheckpointSystem):
     answered by silence. Where all speakers speak at the same times the clue tells nothing.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
     """
 
     name = NAME

@@ -93,7 +93,7 @@ class DpmTse:
     A query of several classes is answered class by class, and the magnitudes are added.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
         steps: steps of DDIM, each with one evaluation of the network for each class.
         eta: share of fresh noise of DDIM, from 0 (deterministic but for the first noise) to 1 (as in the paper).
         waveform: "mask": the ratio of the estimated to the mixture's mel magnitudes is a mask on the mixture, whose

@@ -144,7 +144,7 @@ class QueryRefinement:
     """Sound extraction by class labels, with the query refined by the network's classifier.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
         theta: θ (eq. 7), probability below which the classifier removes a class from the query; 0 leaves the query as
             it is. null: 0.1, or 0 without a classifier.
         empty_query: a query of which nothing is left goes to the network as a vector of zeros ("network", as in the
@@ -184,7 +184,7 @@ class QueryRefinementOracle:
     """Network of `query_refinement` with an oracle classifier: the query is refined by the true classes.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
         empty_query: as for `query_refinement`: answer to a query of which nothing is left.
     """
 

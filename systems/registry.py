@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.entry_checks import call_problem, face_problem, type_problem
 from ..core.errors import ConfigError
+from ..core.hub.download import local_options
 from ..core.registry import Registry
 from ..core.validation import call_with
 from .protocol import AnySystem, PrivilegedSystem, System, SystemCard
@@ -33,16 +34,18 @@ register_system = SYSTEMS.register
 def load_system(name: str, /, *, device: str = "cpu", **options: Any) -> AnySystem:
     """Build a registered system on a device ("cpu", "cuda", "cuda:1", ...).
 
-    Every factory takes the keyword `device`; `options` are checked against its signature.
+    Every factory takes the keyword `device`; `options` are checked against its signature. Those that name a repository
+    of a hub (`hf://`) are pinned to its commit, and those that name a file of one are paths of its copy.
 
     Raises:
         UnknownNameError: no such system.
         ConfigError: an option is unknown or has the wrong type, or the system lacks a method or its card.
         CheckpointError: its weights are missing, unsafe or do not fit.
+        HubError: an option names what is not on the hub, or the hub cannot be reached.
     """
     if not isinstance(name, str):
         raise ConfigError(f"a system is loaded by its name, not by {type(name).__name__}; write load_system('mixture')")
-    factory = SYSTEMS.get(name)
+    factory, options = SYSTEMS.get(name), local_options(options)
     where, topic = f"system {name!r}", f"system {name}"
     system = call_with(factory, options, where=where, given={"device": device}, topic=topic)
     problem = face_problem(system, System, PrivilegedSystem) or type_problem("card", system.card, SystemCard)

@@ -115,7 +115,7 @@ class SoundBeam:
     without any known word is refused.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
         query: the clue that is used: "classes", "enrollment", or "auto": the classes where the network knows all of
             them, else the enrollments, or the text. The encoded enrollments of a class are averaged (eq. 8).
         per_class: also extract every named class alone, for an output with its label. What it gives for a class that

@@ -28,7 +28,7 @@ class TdSpeakerBeam(EnrolledSystem):
     """Time-domain SpeakerBeam (Delcroix et al., 2020): a Conv-TasNet conditioned on an enrollment.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
         stream_frames: that a stream answers at once; more of them mean more latency and less computation.
     """
 

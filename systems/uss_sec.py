@@ -82,7 +82,7 @@ class UssSec:
     """Separate all sounds, then add up the outputs that hold the requested classes.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
         threshold: a class whose highest probability over the outputs is less counts as absent, and adds nothing; 0
             always finds one.
         answer: "sum": the sum of the outputs; "named": also each named class that is found, with its label; "all":

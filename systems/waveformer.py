@@ -46,7 +46,7 @@ class Waveformer:
     """Target sound extraction by class labels, several of which may be wanted at once.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
     """
 
     def __init__(self, *, checkpoint: str, device: str = "cpu") -> None:

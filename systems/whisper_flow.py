@@ -128,7 +128,7 @@ class WhisperFlow:
     """Draws the target's magnitudes given what a Whisper hears of its speaker, and returns the words.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
         steps: of the sampler.
         sampler: "euler", with one evaluation of the acoustic model a step; "midpoint" or "heun", with two.
         ensemble: samples of which the answer is the mean.

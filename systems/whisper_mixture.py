@@ -41,7 +41,7 @@ class WhisperMixture:
     """Returns the mixture, and as its transcript what a Whisper without adapters hears in it.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
     """
 
     task = WhisperTask()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ...core.errors import ConfigError, TsebenchError
+from ...core.hub.download import local_options
 from ...systems.protocol import AnySystem
 from ...systems.registry import SYSTEMS, SystemFactory, load_system
 from ...systems.shared.wrapped import runs_foreign_code
@@ -42,6 +43,7 @@ def open_system(
     Raises:
         TsebenchError: it does not stream, is unknown, an option is wrong, weights do not fit, or it cannot be built.
     """
+    options = local_options(options)
     factory = SYSTEMS.registered(name) or SYSTEMS.built_in(name)
     if isolation == "none" or (isolation is None and factory is not None and not runs_foreign_code(factory, options)):
         return _in_this_process(name, device=device, options=options, streaming=streaming)

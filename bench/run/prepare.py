@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ...core.config_files import corpus_dirs as user_corpus_dirs
 from ...core.content_hash import content_hash
 from ...core.errors import ConfigError, OutputError
+from ...core.hub.download import local_options
 from ...core.progress import ProgressFactory, quiet
 from ...core.provenance import resolve_device
 from ...datasets.config import (
@@ -253,7 +254,7 @@ def _load_systems(
                 loaded, identity = streamed(loaded), replace(identity, digest=digest(identity.digest, "streaming"))
             systems[spec.title] = loaded, identity
             continue
-        settings = dict(spec.options)
+        settings = local_options(spec.options)  # pinned here: all processes, and the identity, are of one commit
         if spec.adapt is not None:
             if "checkpoint" not in settings:
                 raise ConfigError(f"system {spec.title!r} has `adapt`, but no option `checkpoint` to be adapted")

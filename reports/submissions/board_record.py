@@ -14,7 +14,7 @@ from ...core.files import write_atomic
 from ...core.json_text import read_json
 from ...core.validation import StrictModel, first_problem
 
-_FILE = "board.json"
+BOARD = "board.json"
 Status = Literal["verified", "claimed"]
 
 
@@ -76,7 +76,7 @@ def read_board(folder: Path) -> BoardRecord:
     Raises:
         DatasetError: `board.json` is damaged.
     """
-    path = folder / _FILE
+    path = folder / BOARD
     if not path.is_file():
         return BoardRecord()
     try:
@@ -89,4 +89,4 @@ def read_board(folder: Path) -> BoardRecord:
 
 def write_board_record(folder: Path, record: BoardRecord) -> None:
     """Write `board.json`."""
-    write_atomic(folder / _FILE, record.model_dump_json(indent=2).encode() + b"\n")
+    write_atomic(folder / BOARD, record.model_dump_json(indent=2).encode() + b"\n")

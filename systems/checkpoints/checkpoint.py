@@ -15,14 +15,17 @@ import torch
 from pydantic import BaseModel, ValidationError, field_validator
 from torch import Tensor, nn
 
-from ...core.errors import CheckpointError, ConfigError, suggest
+from ...core.errors import CheckpointError, ConfigError, HubError, suggest
 from ...core.file_kinds import stand_in_at
 from ...core.files import make_folder, write_atomic
+from ...core.hub.download import fetch_first, pinned
+from ...core.hub.reference import is_reference, parse_reference
 from ...core.validation import StrictModel, explain, parse
 from ...datasets.contents import Contents
 from .adaptation_card import Adaptation
 from .archive import load_archive, outline_of
 from .foreign import describe
+from .tensor_files import TENSORS, is_tensor_file, load_tensors
 from .weights import name_problem, weights_of
 
 M = TypeVar("M", bound=BaseModel)
@@ -98,7 +101,7 @@ def save_checkpoint(folder: Path, *, state: Mapping[str, Tensor], card: Checkpoi
 
 
 def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
-    """Open a folder, a weights file with its card next to it, or a name of the zoo, safely.
+    """Open a folder, a weights file with its card next to it, a name of the zoo, or a repository of the hub, safely.
 
     Raises:
         CheckpointError: missing, damaged, unsafe to load, of another system, or not finite.
@@ -107,7 +110,9 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
     where = f"checkpoint {str(path)!r}"
     wanted = f"system {architecture!r} opens {WEIGHTS} with its {CARD}, as `tsebench train` writes them"
     if not path.with_name(CARD).is_file():
-        kind = describe(outline_of(read_weights(path), where=where, wanted=wanted).root)
+        kind = "a safetensors file"
+        if not is_tensor_file(path):
+            kind = describe(outline_of(read_weights(path), where=where, wanted=wanted).root)
         raise CheckpointError(f"{where} is {kind}, and no {CARD} is next to it; {wanted}")
     card = _read_card(path.with_name(CARD))
     if card.architecture != architecture:
@@ -115,16 +120,23 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
             f"checkpoint {str(path)!r} is of system {card.architecture!r}, but system {architecture!r} was to load it"
         )
     weights = read_weights(path)
-    loaded = load_archive(weights, where=where, wanted=wanted)
-    if isinstance(loaded, Mapping) and not all(isinstance(value, Tensor) for value in loaded.values()):
-        where = f"{where}, {describe(outline_of(weights, where=where, wanted=wanted).root)}"
-    state = weights_of(loaded, where=where, wanted=wanted)
+    state = _state(weights, path, where=where, wanted=wanted)
     if hashlib.sha256(weights).hexdigest() != card.sha256:
         raise CheckpointError(
             f"checkpoint {str(path)!r} does not match the sha256 {card.sha256[:12]}… of its "
             f"{CARD}; one of the two was changed or copied from elsewhere: fetch both again"
         )
     return Checkpoint(card=card, state=state, path=path)
+
+
+def _state(weights: bytes, path: Path, *, where: str, wanted: str) -> dict[str, Tensor]:
+    """Weights by name, of a safetensors file or of a torch file."""
+    if is_tensor_file(path):
+        return weights_of(load_tensors(weights, where=where), where=where, wanted=wanted)
+    loaded = load_archive(weights, where=where, wanted=wanted)
+    if isinstance(loaded, Mapping) and not all(isinstance(value, Tensor) for value in loaded.values()):
+        where = f"{where}, {describe(outline_of(weights, where=where, wanted=wanted).root)}"
+    return weights_of(loaded, where=where, wanted=wanted)
 
 
 def shipped_checkpoints() -> list[str]:
@@ -134,8 +146,10 @@ def shipped_checkpoints() -> list[str]:
 
 def find_checkpoint(checkpoint: str | Path) -> Path:
     """Path of the weights file of a checkpoint, see `load_checkpoint`; a CheckpointError if there is none."""
+    if isinstance(checkpoint, str) and is_reference(checkpoint):
+        return _fetched(checkpoint)
     shipped = shipped_checkpoints()
-    candidates = [Path(checkpoint), Path(checkpoint) / WEIGHTS]
+    candidates = [Path(checkpoint), Path(checkpoint) / WEIGHTS, Path(checkpoint) / TENSORS]
     if str(checkpoint) in shipped:
         candidates.append(ZOO / checkpoint / WEIGHTS)
     for candidate in candidates:
@@ -146,8 +160,18 @@ def find_checkpoint(checkpoint: str | Path) -> Path:
             break  # not a possible file name, or the home of an unknown user
     raise CheckpointError(
         f"no checkpoint at {str(checkpoint)!r}: give a folder with {WEIGHTS} and {CARD}, its "
-        f"{WEIGHTS}, or a shipped name{suggest(str(checkpoint), shipped)}"
+        f"{WEIGHTS}, hf://ORG/NAME@REVISION, or a shipped name{suggest(str(checkpoint), shipped)}"
     )
+
+
+def _fetched(text: str) -> Path:
+    """Weights of a repository of the hub, with its card next to them; safetensors where it has both kinds."""
+    try:
+        reference = pinned(parse_reference(text))
+        fetch_first(reference, [CARD])
+        return fetch_first(reference, [reference.path] if reference.path else [TENSORS, WEIGHTS])
+    except HubError as error:
+        raise CheckpointError(str(error)) from None
 
 
 def read_checkpoint_card(checkpoint: str | Path) -> CheckpointCard:

@@ -15,7 +15,7 @@ class CheckpointSystem:
     """A system with one network; its card is that of the checkpoint.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
     """
 
     name: ClassVar[str]

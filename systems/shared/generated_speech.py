@@ -127,7 +127,7 @@ class GeneratedSpeech:
     """Target speech drawn from a generative network, by an enrollment; without the way that a harness calls it.
 
     Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
         sampler: "euler", "midpoint", "heun", "ddim" or "predictor_corrector"; null: the config's.
         steps: of the sampler; null: the config's.
         ensemble: samples of which an answer is the mean.

@@ -54,7 +54,7 @@ def open_initial(reference: str, *, sample_rate_hz: int, recorded: Initial | Non
     """Open the checkpoint of an initial estimate.
 
     Args:
-        reference: a folder, a weights file with its card next to it, or a shipped name.
+        reference: a folder, a weights file with its card next to it, a shipped name, or hf://ORG/NAME@REVISION.
         recorded: as a card recorded it; its hash must be that of the checkpoint.
 
     Raises:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ...core.errors import CheckpointError, listed
 from ..checkpoints.archive import load_archive
 from ..checkpoints.checkpoint import CARD, find_checkpoint, read_checkpoint_card, read_weights
+from ..checkpoints.tensor_files import is_tensor_file, load_tensors
 from ..checkpoints.weights import weights_of
 from .config import StartConfig
 
@@ -59,6 +60,8 @@ def first_training_data(start: StartConfig | None) -> tuple[str, ...]:
 def _weights(content: bytes, path: Path) -> dict[str, Tensor]:
     """State dict of a checkpoint of ours, or of a plain file of weights."""
     where, wanted = f"checkpoint {str(path)!r}", "start_from opens a checkpoint of `tsebench train` or a state_dict"
+    if is_tensor_file(path):
+        return weights_of(load_tensors(content, where=where), where=where, wanted=wanted)
     loaded = load_archive(content, where=where, wanted=wanted)
     inner = loaded.get(_STATE) if isinstance(loaded, Mapping) else None
     return weights_of(inner if isinstance(inner, Mapping) else loaded, where=where, wanted=wanted)
