@@ -25,6 +25,13 @@ $(VENV)/.docs: $(VENV)/.run
 	$(PIP) --editable '.[docs]'
 	touch $@
 
+# EXTRAS=asteroid,scaper of pyproject.toml besides; all at once, because pip takes ten seconds to resolve each time.
+EXTRAS ?= asteroid
+$(VENV)/.all: $(VENV)/.run
+	$(PIP) --editable '.[dev,docs,$(EXTRAS)]'
+	$(PIP) --no-deps resemblyzer
+	touch $(VENV)/.dev $(VENV)/.docs $@
+
 quickstart: $(VENV)/.run  ## build the embedded sets, run the systems, print the leaderboard
 	$(BIN)/tsebench run quickstart
 
@@ -44,8 +51,9 @@ docs: $(VENV)/.docs  ## build the documentation site into build/site; warnings a
 PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # MARKS= runs all tests, the long ones too.
 MARKS ?= not long
+OPTIONS ?=
 test: $(VENV)/.dev  ## run the tests
-	$(PYTEST) -m "$(MARKS)"
+	$(PYTEST) -m "$(MARKS)" $(OPTIONS)
 
 test-long: $(VENV)/.dev  ## run the long tests: installs, servers, browsers, kills, simulations, all sets and networks
 	$(PYTEST) -m long
