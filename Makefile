@@ -32,6 +32,11 @@ $(VENV)/.all: $(VENV)/.run
 	$(PIP) --no-deps resemblyzer
 	touch $(VENV)/.dev $(VENV)/.docs $@
 
+# Of npm: checks of pages for keyboards and screen readers. Their tests skip without it.
+tests/axe/node_modules: tests/axe/package-lock.json
+	npm ci --prefix tests/axe --silent --no-audit --no-fund --ignore-scripts
+	touch $@
+
 quickstart: $(VENV)/.run  ## build the embedded sets, run the systems, print the leaderboard
 	$(BIN)/tsebench run quickstart
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from helpers.axe import lost_stops, needs_axe, violations
 from helpers.browser import chromium, console, needs_chromium
+from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
-from tsebench.reports.listening.export_test import ExportedTest
+from tsebench.reports.listening.export_test import ExportedTest, ExportOptions, export_test
 from tsebench.reports.listening.import_answers import import_answers
 
 pytestmark = [needs_chromium, pytest.mark.long]
@@ -53,3 +57,53 @@ def test_a_listener_answers_and_the_answers_are_imported(heard: Path, mushra: Ex
     found = import_answers(heard, mushra.page.parent, files, tmp_path / "out")
     assert found.listeners == ("1", "2")
     assert {row.system: row.value for row in found.rows if row.status == "ok"} == RATINGS
+
+
+def test_a_page_is_answered_by_keys_alone(mushra: ExportedTest, tmp_path: Path) -> None:
+    """Tab reaches every control, Enter plays, arrows rate, and each page begins at its heading."""
+    with chromium(tmp_path / "profile", flags=("--autoplay-policy=no-user-gesture-required",)) as driver:
+        driver.get(mushra.page.as_uri())
+        assert lost_stops(driver) == []
+        driver.execute_script("document.activeElement.blur()")
+        tab_to(driver, "#listener")
+        ActionChains(driver).send_keys("7", Keys.ENTER).perform()
+        assert driver.switch_to.active_element.get_attribute("id") == "page-title"
+        assert lost_stops(driver) == []
+        driver.find_element("id", "page-title")
+        driver.execute_script("document.getElementById('page-title').focus()")
+        for place in range(4):
+            tab_to(driver, f".version:nth-of-type({place + 3}) button")  # after the reference and the scale
+            ActionChains(driver).send_keys(Keys.ENTER, Keys.TAB, Keys.END, Keys.ARROW_LEFT).perform()
+        note = driver.find_element("id", "note")
+        WebDriverWait(driver, 10, poll_frequency=0.05).until(lambda _: note.text == "Ready")
+        outputs = [one.text for one in driver.find_elements("css selector", ".version output")]
+        assert outputs == ["99 (excellent)"] * 4
+        tab_to(driver, "#next")
+        ActionChains(driver).send_keys(Keys.ENTER).perform()
+        assert driver.switch_to.active_element.text == "Page 2 of 3"
+        assert console(driver) == []
+
+
+def tab_to(driver: Chrome, selector: str) -> None:
+    wanted = driver.find_element("css selector", selector)
+    for _ in range(20):
+        ActionChains(driver).send_keys(Keys.TAB).perform()
+        if driver.switch_to.active_element == wanted:
+            return
+    pytest.fail(f"Tab does not reach {selector}")
+
+
+@needs_axe
+def test_no_state_of_a_test_has_violations(heard: Path, mushra: ExportedTest, tmp_path: Path) -> None:
+    pages = [mushra.page]
+    for design in ("p808", "ab"):
+        pages.append(export_test(heard, tmp_path / design, ExportOptions(design=design, trials=1, listeners=1)).page)
+    finish = "for (const id of ['page', 'end']) document.getElementById(id).hidden = id === 'page';"
+    with chromium(tmp_path / "profile") as driver:
+        for page in pages:
+            driver.get(f"{page.as_uri()}?listener=1")
+            assert violations(driver) == []
+            driver.find_element("css selector", "#begin button").click()
+            assert violations(driver) == []
+            driver.execute_script(finish)
+            assert violations(driver) == []

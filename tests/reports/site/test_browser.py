@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.axe import lost_stops, needs_axe, violations
 from helpers.browser import chromium, console, needs_chromium, served
 from helpers.site_films import growing
 from helpers.site_runs import board_of, make_run, row
@@ -29,6 +30,8 @@ from tsebench.reports.site.players import write_player
 from tsebench.reports.site.site import TrialPage, trial_html, write_site
 from tsebench.reports.site.sounds import Sound
 from tsebench.reports.site.trial_facts import facts_of
+from tsebench.reports.submissions.board_record import BoardEntry, BoardRecord, RefusedPack, write_board_record
+from tsebench.reports.submissions.pages import write_pages
 
 pytestmark = [needs_chromium, pytest.mark.long, pytest.mark.filterwarnings("default")]  # selenium's own
 
@@ -186,6 +189,56 @@ def test_every_page_is_quiet_and_no_name_is_code(driver: Chrome, site: Path, wit
                 wide = driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
                 assert wide <= 0
                 assert console(driver) == []
+
+
+def kinds_of_pages(site: Path, with_sounds: Path, folder: Path) -> list[Path]:
+    """One page of each kind: leaderboards with and without slices, system, trial, demo, and a board of packs."""
+    packs = folder / "board"
+    facts = {"run_id": "r1", "name": "run", "systems": {"lab: net": {"family": "discriminative"}}}
+    board_of(packs / "verified" / "lab", [row("lab: net", trial, 1.0 * trial) for trial in range(4)], facts)
+    entry = BoardEntry(team="lab", sha256=64 * "a", status="verified", added="2026-01-01", titles={"net": "lab: net"})
+    refused = RefusedPack(file="other.zip", when="2026-01-02", reason=EVIL)
+    write_board_record(packs, BoardRecord(entries=(entry,), refused=(refused,)))
+    write_pages(packs)
+    first = [sorted((with_sounds / name).glob("*.html"))[0] for name in ("trials", "systems")]
+    return [
+        site / "report.html",
+        with_sounds / "report.html",
+        *first,
+        with_sounds / "demo" / "index.html",
+        packs / "report" / "report.html",
+    ]
+
+
+@needs_axe
+def test_no_page_has_violations(driver: Chrome, site: Path, with_sounds: Path, tmp_path: Path) -> None:
+    for page in kinds_of_pages(site, with_sounds, tmp_path):
+        driver.get(page.as_uri())
+        assert violations(driver) == [], page.name
+
+
+def test_tab_reaches_every_control_and_shows_where_it_is(
+    driver: Chrome, site: Path, with_sounds: Path, tmp_path: Path
+) -> None:
+    wait = WebDriverWait(driver, 20, poll_frequency=0.05)
+    for page in kinds_of_pages(site, with_sounds, tmp_path):
+        driver.get(page.as_uri())
+        wait.until(lambda d: not d.find_elements(By.CSS_SELECTOR, "[data-pick]:disabled"))
+        assert lost_stops(driver) == [], page.name
+
+
+def test_the_slider_of_a_player_moves_by_arrows(driver: Chrome, with_sounds: Path) -> None:
+    wait = WebDriverWait(driver, 20, poll_frequency=0.05)
+    driver.get(sorted((with_sounds / "trials").glob("*.html"))[0].as_uri())
+    slider = driver.find_element(By.CSS_SELECTOR, "[data-seek]")
+    wait.until(lambda _: slider.is_enabled())
+    for key_name in (Keys.PAGE_UP, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT):
+        before = position(driver, 0)
+        slider.send_keys(key_name)
+        wait.until(lambda _, before=before: position(driver, 0) > before)
+    slider.send_keys(Keys.HOME)
+    wait.until(lambda _: position(driver, 0) == 0)
+    assert all(paused(driver))
 
 
 def position(driver: Chrome, place: int) -> float:
