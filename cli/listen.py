@@ -23,6 +23,7 @@ Systems = Annotated[
 ]
 Listeners = Annotated[int, Option(min=1, metavar="N", help="Of export: balanced orders to draw.")]
 Seed = Annotated[int, Option(metavar="N", help="Of export: of trials and orders.")]
+WebMushra = Annotated[bool, Option("--webmushra", help="Of export: also write configurations of webMUSHRA.")]
 Key = Annotated[Path | None, Option(metavar="DIR", help="Of import: folder of the test, or its key.json.")]
 
 EXAMPLES = """
@@ -47,6 +48,7 @@ def listen(
     system: Systems = None,
     listeners: Listeners = 20,
     seed: Seed = 0,
+    webmushra: WebMushra = False,
     key: Key = None,
     corpus: options.Corpus = None,
 ) -> None:
@@ -62,11 +64,16 @@ def listen(
             systems=tuple(system or ()),
             listeners=listeners,
             seed=seed,
+            web_mushra=webmushra,
             corpora=options.corpora_of(corpus),
         )
         test = export_test(run, out, how)
         sounds = sum(len(page.stimuli) for page in test.key.pages.values())
         say(f"{test.page}: {len(test.key.pages)} pages with {sounds} sounds; give this file to listeners")
+        if test.web_mushra:
+            first = test.web_mushra[0]
+            say(f"{first.parent}: a configuration of webMUSHRA for each of {len(test.web_mushra)} listeners")
+            say(f"the first listener opens webMUSHRA with ?config={first.name}")
         say(f"{test.key_file}: which sound is which; keep it")
         for remark in test.key.remarks:
             say(f"note: {remark}")

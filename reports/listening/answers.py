@@ -12,8 +12,9 @@ from pathlib import Path
 
 from ...core.errors import ConfigError, shortened
 from ...core.files import read_limited
+from . import web_mushra
 from .designs import DESIGNS
-from .listening_key import ListeningKey
+from .listening_key import ListeningKey, ListeningPage
 
 _MOST_BYTES = 1 << 26
 _COLUMNS = ("listener", "page", "stimulus", "rating")
@@ -31,7 +32,7 @@ class Rating:
 
 
 def read_answers(paths: Sequence[Path], key: ListeningKey) -> list[Rating]:
-    """All ratings of CSV files with the columns listener, page, stimulus and rating.
+    """All ratings of CSV files with the columns listener, page, stimulus and rating, or with those of webMUSHRA.
 
     Raises:
         ConfigError: a file is not such a table, an id is not of this test, a rating is off the scale, or a listener
@@ -64,12 +65,32 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         raise ConfigError(f"answers {str(path)!r} are no text in UTF-8; ask for them again") from None
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        if lacking := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
-            raise ConfigError(f"answers {str(path)!r} have no column {lacking[0]!r}; they need {', '.join(_COLUMNS)}")
+        named = _columns(reader.fieldnames or (), path)
         for row in reader:
-            yield f"{str(path)!r}, line {reader.line_num}", {name: str(row[name] or "") for name in _COLUMNS}
+            values = {name: str(row[column] or "") for name, column in named.items()}
+            yield f"{str(path)!r}, line {reader.line_num}", values
     except csv.Error as error:
         raise ConfigError(f"answers {str(path)!r} are no CSV table ({error}); ask for them again") from None
+
+
+def _columns(given: Sequence[str], path: Path) -> dict[str, str]:
+    """The columns of a table by our names for them."""
+    if {*web_mushra.COLUMNS.values()} <= {*given}:
+        listeners = [name for name in web_mushra.LISTENERS if name in given]
+        if not listeners:
+            raise ConfigError(f"answers {str(path)!r} of webMUSHRA name no listeners; add a column 'listener'")
+        return {"listener": listeners[0], **web_mushra.COLUMNS}
+    if lacking := [name for name in _COLUMNS if name not in given]:
+        wanted = f"{', '.join(_COLUMNS)}, or are a mushra.csv of webMUSHRA"
+        raise ConfigError(f"answers {str(path)!r} have no column {lacking[0]!r}; they need {wanted}")
+    return {name: name for name in _COLUMNS}
+
+
+def _stimulus(given: str, page: ListeningPage, key: ListeningKey) -> str:
+    """Id of a stimulus: webMUSHRA has a name of its own for the hidden reference of a page."""
+    if given != web_mushra.HIDDEN:
+        return given
+    return next((name for name, condition in page.stimuli.items() if key.conditions[condition] == "reference"), given)
 
 
 def _rating(where: str, row: dict[str, str], key: ListeningKey) -> Rating:
@@ -78,7 +99,8 @@ def _rating(where: str, row: dict[str, str], key: ListeningKey) -> Rating:
         raise ConfigError(
             f"{where}: listener = {shortened(listener, 60)!r}; write 1 to 40 letters, digits and _ . @ + -"
         )
-    if page is None or row["stimulus"] not in page.stimuli:
+    stimulus = row["stimulus"] if page is None else _stimulus(row["stimulus"], page, key)
+    if page is None or stimulus not in page.stimuli:
         raise ConfigError(
             f"{where}: stimulus {shortened(row['stimulus'], 40)!r} on page {shortened(row['page'], 40)!r} is not of "
             "this test; give the key that was exported with its page"
@@ -91,4 +113,4 @@ def _rating(where: str, row: dict[str, str], key: ListeningKey) -> Rating:
         raise ConfigError(
             f"{where}: rating = {shortened(row['rating'], 40)!r}; it must be {design.low:g} ... {design.high:g}"
         )
-    return Rating(listener=listener, page=row["page"], condition=page.stimuli[row["stimulus"]], value=value)
+    return Rating(listener=listener, page=row["page"], condition=page.stimuli[stimulus], value=value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from .designs import ANCHOR, REFERENCE, Design, Kind, design_named
 from .listening_key import ListeningKey, ListeningPage, write_key
 from .orders import orders
 from .stimuli import MIXTURE, as_text, trial_stimuli
+from .web_mushra import write_web_mushra
 
 PAGE = "listening.html"
 _MOST_BYTES = 300_000_000
@@ -38,6 +39,7 @@ class ExportOptions:
         trials: number of trials; each is of another mixture as far as there are enough.
         systems: titles; none: all that compete.
         listeners: number of balanced orders.
+        web_mushra: also write configurations and audio of webMUSHRA; MUSHRA alone.
     """
 
     design: str = "mushra"
@@ -45,16 +47,18 @@ class ExportOptions:
     systems: tuple[str, ...] = ()
     listeners: int = 20
     seed: int = 0
+    web_mushra: bool = False
     corpora: Mapping[str, Path] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedTest:
-    """Files of a test, and its key."""
+    """Files of a test, and its key; `web_mushra` are configurations of webMUSHRA, one for each listener."""
 
     page: Path
     key_file: Path
     key: ListeningKey
+    web_mushra: tuple[Path, ...] = ()
 
 
 def export_test(run: Path, out: Path, options: ExportOptions) -> ExportedTest:
@@ -67,6 +71,8 @@ def export_test(run: Path, out: Path, options: ExportOptions) -> ExportedTest:
     design = design_named(options.design)
     if not 1 <= options.listeners <= _MOST_LISTENERS:
         raise ConfigError(f"--listeners {options.listeners}: write 1 to {_MOST_LISTENERS}")
+    if options.web_mushra and design.name != "mushra":
+        raise ConfigError(f"--webmushra is for --design mushra alone, not {design.name!r}; leave it out")
     check_empty(out)
     record = read_record(run)
     audio = RunAudio(run, corpus_dirs=options.corpora)
@@ -92,17 +98,22 @@ def export_test(run: Path, out: Path, options: ExportOptions) -> ExportedTest:
         screens_by_anchor=min(rate for *_, rate in heard) >= _ANCHORED_HZ,
         remarks=tuple(_remarks(heard)),
     )
+    references = _open_references(pages, sounds, key) if design.name != "p808" else {}
     data = {
         "design": design.name,
         "orders": [[asdict(each) for each in order] for order in drawn],
-        "references": _open_references(pages, sounds, key) if design.name != "p808" else {},
+        "references": references,
         "sounds": dict(sorted(sounds.items())),
     }
     if (size := sum(map(len, sounds.values()))) > _MOST_BYTES:
         raise ConfigError(f"the page would have {size / 1e6:.0f} MB; take fewer --trials")
     make_folder(out)
     html = render_page("listening.html.j2", scripts=("theme.js", "listening.js"), design=design, data=data)
-    return ExportedTest(page=write_page(out, PAGE, html), key_file=write_key(out, key), key=key)
+    found = ExportedTest(page=write_page(out, PAGE, html), key_file=write_key(out, key), key=key)
+    if not options.web_mushra:
+        return found
+    configs = write_web_mushra(out, key, orders=drawn, sounds=sounds, references=references)
+    return replace(found, web_mushra=tuple(configs))
 
 
 def choose_trials(rows: pd.DataFrame, systems: Sequence[str], *, count: int, seed: int) -> list[tuple[str, str]]:

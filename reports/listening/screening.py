@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from .answers import Rating
-from .designs import SHARE, Design
+from .designs import MOST_TAKEN, SHARE, Design
 from .listening_key import ListeningKey
 
 
@@ -15,14 +15,26 @@ def screened(ratings: Sequence[Rating], key: ListeningKey, design: Design) -> di
     by_listener: dict[str, list[Rating]] = defaultdict(list)
     for rating in ratings:
         by_listener[rating.listener].append(rating)
-    found = {name: _reason(own, key, design) for name, own in sorted(by_listener.items())}
+    vain = _vain_anchors(ratings, key, design)
+    found = {name: _reason(own, key, design, vain) for name, own in sorted(by_listener.items())}
     return {name: reason for name, reason in found.items() if reason}
 
 
-def _reason(own: Sequence[Rating], key: ListeningKey, design: Design) -> str:
-    """Why a listener is left out; "" if nothing speaks against it."""
+def _vain_anchors(ratings: Sequence[Rating], key: ListeningKey, design: Design) -> set[str]:
+    """Pages on which so many take the anchor for the reference that it screens nobody (ITU-R BS.1534-3, 4.1.2)."""
+    values: dict[str, list[bool]] = defaultdict(list)
+    for rating in ratings:
+        if key.conditions[rating.condition] == "anchor":
+            values[rating.page].append(rating.value > design.anchor_most)
+    return {page for page, taken in values.items() if sum(taken) > MOST_TAKEN * len(taken)}
+
+
+def _reason(own: Sequence[Rating], key: ListeningKey, design: Design, vain: Set[str]) -> str:
+    """Why a listener is left out; "" if nothing speaks against it. `vain` are pages whose anchor does not count."""
     kinds: dict[str, list[float]] = defaultdict(list)
     for rating in own:
+        if rating.page in vain and key.conditions[rating.condition] == "anchor":
+            continue
         if design.name != "ab" or key.pages[rating.page].check:
             kinds[key.conditions[rating.condition]].append(rating.value)
     missed = _share(kinds, "reference", lambda value: value < design.reference_least)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +42,19 @@ def answers(
                     writer.writerow([number + 1, page, stimulus, round(float(np.clip(value, 0, 100)), 1), 1, 5.0])
         files.append(path)
     return files
+
+
+def as_web_mushra(files: Sequence[Path], key: ListeningKey, out: Path) -> Path:
+    """The same answers as webMUSHRA's service writes them: one table, with its own name for the hidden reference."""
+    with out.open("w", newline="") as file:
+        writer = csv.writer(file)
+        names = ("trial_id", "rating_stimulus", "rating_score", "rating_time", "rating_comment")
+        writer.writerow(["session_test_id", "listener", "session_uuid", *names])
+        for number, path in enumerate(files):
+            with path.open(newline="") as own:
+                for row in csv.DictReader(own):
+                    kind = key.conditions[key.pages[row["page"]].stimuli[row["stimulus"]]]
+                    stimulus = "reference" if kind == "reference" else row["stimulus"]
+                    facts = [row["page"], stimulus, row["rating"], 9000 + number, ""]
+                    writer.writerow(["tsebench_0", row["listener"], f"uuid-{number}", *facts])
+    return out

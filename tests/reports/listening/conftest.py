@@ -28,4 +28,6 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mushra(heard: Path) -> ExportedTest:
-    return export_test(heard, heard.parent / "mushra", ExportOptions(trials=TRIALS, listeners=LISTENERS))
+    return export_test(
+        heard, heard.parent / "mushra", ExportOptions(trials=TRIALS, listeners=LISTENERS, web_mushra=True)
+    )

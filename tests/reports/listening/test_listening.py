@@ -7,12 +7,14 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers.panel import answers
+import yaml
+from helpers.panel import answers, as_web_mushra
 
 from tsebench.bench.rows import read_rows
 from tsebench.core.errors import ConfigError, OutputError
@@ -170,13 +172,71 @@ def test_wrong_answers_are_one_line(text: str, match: str, heard: Path, mushra: 
 
 
 def test_an_anchor_that_cannot_be_told_screens_nobody(heard: Path, mushra: ExportedTest, tmp_path: Path) -> None:
-    """The sounds are at 8 kHz; at 16 kHz the same answers leave the listener out."""
-    files = answers(mushra.key, tmp_path, {**TRUTH, ANCHOR: 99.0}, listeners=2)
-    assert import_answers(heard, mushra.page.parent, files, tmp_path / "a").left_out == {}
+    """The sounds are at 8 kHz; at 16 kHz the same answers leave the listener out, unless many answer so."""
     anchored = mushra.key.model_copy(update={"screens_by_anchor": True})
     (tmp_path / "key.json").write_text(anchored.model_dump_json())
-    with pytest.raises(ConfigError, match=r"none of 2 listeners is left.*the anchor is above 90 on 100 %"):
-        import_answers(heard, tmp_path / "key.json", files, tmp_path / "b")
+    files = answers(mushra.key, tmp_path, TRUTH, listeners=5)
+    anchors = {s for page in mushra.key.pages.values() for s, name in page.stimuli.items() if name == ANCHOR}
+
+    def take_the_anchor(path: Path) -> None:
+        rows = [line.split(",") for line in path.read_text().splitlines()]
+        taken = [[*row[:3], "99", *row[4:]] if row[2] in anchors else row for row in rows]
+        path.write_text("\n".join(map(",".join, taken)))
+
+    take_the_anchor(files[0])
+    assert import_answers(heard, mushra.page.parent, files, tmp_path / "a").left_out == {}
+    found = import_answers(heard, tmp_path / "key.json", files, tmp_path / "b")
+    assert found.left_out == {"1": "the anchor is above 90 on 100 % of the pages"}
+    take_the_anchor(files[1])  # two of five: more than a quarter, so that the anchor itself is at fault
+    assert import_answers(heard, tmp_path / "key.json", files, tmp_path / "c").left_out == {}
+
+
+def test_web_mushra_has_the_same_pages_sounds_and_anchor(mushra: ExportedTest) -> None:
+    """Keys and places of files are those of webMUSHRA's documentation for experimenters."""
+    data: dict[str, Any] = data_of(mushra.page)
+    root = mushra.page.parent / "webmushra"
+    assert len(mushra.web_mushra) == 10
+    used = set()
+    for order, path in zip(data["orders"], mushra.web_mushra, strict=True):
+        assert path.parent == root / "configs"
+        config = yaml.safe_load(path.read_text())
+        assert path.stem.startswith(config["testId"])
+        assert config["remoteService"] == "service/write.php"
+        first, *pages, last = config["pages"]
+        assert (first["type"], last["type"], last["writeResults"]) == ("generic", "finish", True)
+        assert [page["id"] for page in pages] == [each["page"] for each in order]
+        for page in pages:
+            assert (page["type"], page["randomize"], page["strict"]) == ("mushra", True, True)
+            assert not any(page[name] for name in ("createAnchor35", "createAnchor70", "showConditionNames"))
+            own = mushra.key.pages[page["id"]].stimuli
+            assert sorted(own[name] for name in page["stimuli"]) == sorted({*own.values()} - {REFERENCE})
+            for name, place in {**page["stimuli"], data["references"][page["id"]]: page["reference"]}.items():
+                assert (root / place).read_bytes() == base64.b64decode(data["sounds"][name])
+                used.add(root / place)
+    assert used == {*root.rglob("*.wav")}
+    said = "".join(path.read_text() for path in mushra.web_mushra)
+    assert not [secret for secret in ("mine", ANCHOR, REFERENCE, "mixture", mushra.key.run_id) if secret in said]
+
+
+def test_results_of_web_mushra_are_the_same_answers(heard: Path, mushra: ExportedTest, tmp_path: Path) -> None:
+    files = answers(mushra.key, tmp_path, TRUTH, careless=(4,))
+    table = as_web_mushra(files, mushra.key, tmp_path / "mushra.csv")
+    own = import_answers(heard, mushra.page.parent, files, tmp_path / "own")
+    found = import_answers(heard, mushra.page.parent, [table], tmp_path / "found")
+    values = [
+        [(row.system, row.trial_id, row.detail) for row in each.rows if row.status == "ok"] for each in (found, own)
+    ]
+    assert values[0] == values[1]
+    assert len(values[0]) == 12
+    assert found.rows[0].run_id == own.rows[0].run_id
+    assert found.left_out == own.left_out
+    text = table.read_text().replace("listener,session_uuid", "age,session_uuid")
+    table.write_text(text)  # without the question for the number, the session names the listener
+    named = import_answers(heard, mushra.page.parent, [table], tmp_path / "named")
+    assert [*named.left_out] == ["uuid-4"]
+    table.write_text(text.replace("session_uuid", "other"))
+    with pytest.raises(ConfigError, match="of webMUSHRA name no listeners; add a column 'listener'"):
+        import_answers(heard, mushra.page.parent, [table], tmp_path / "none")
 
 
 def test_a_trial_that_failed_is_left_out_of_its_own_set_alone() -> None:
@@ -194,6 +254,7 @@ def test_wrong_use_is_one_line(heard: Path, mushra: ExportedTest, tmp_path: Path
         (ExportOptions(trials=99), "3 trials can be heard"),
         (ExportOptions(systems=("nobody",)), "'nobody' is not in the run"),
         (ExportOptions(listeners=0), "write 1 to 1000"),
+        (ExportOptions(design="ab", web_mushra=True), "--webmushra is for --design mushra alone, not 'ab'"),
     ):
         with pytest.raises(ConfigError, match=match):
             export_test(heard, tmp_path / "out", options)
