@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer
+from helpers.axe import needs_axe, violations
 from helpers.browser import chromium, console, needs_chromium, served
 from helpers.paths import ROOT
 
@@ -73,4 +74,14 @@ def test_search_and_narrow_pages(site: Path, tmp_path: Path) -> None:
             driver.get(f"{address}/{page}.html")
             spare = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert driver.execute_script(spare) == 0, page
+        assert not console(driver)
+
+
+@needs_axe
+def test_pages_have_no_violations(site: Path, tmp_path: Path) -> None:
+    """A page of prose and code, and one of tables that scroll."""
+    with chromium(tmp_path) as driver, served(site) as address:
+        for page in ("hub", "results"):
+            driver.get(f"{address}/{page}.html")
+            assert violations(driver) == [], page
         assert not console(driver)

@@ -18,6 +18,14 @@ axe.run(document, {resultTypes: ["violations"], runOnly: arguments[0]})
     one.id, one.help, one.nodes.map((node) => `${node.target.join(" ")}: ${node.failureSummary}`)
   ])]), (error) => done([0, [["error", String(error), []]]]));
 """
+_SHOW = """
+document.documentElement.dataset.theme = arguments[0];
+const docs = document.body.dataset;
+if (docs.mdColorScheme) docs.mdColorScheme = arguments[0] === "dark" ? "slate" : "default";
+getComputedStyle(document.body).background;
+document.getAnimations().forEach((one) => one.finish());
+return getComputedStyle(document.body).background;
+"""
 _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
 
@@ -39,8 +47,7 @@ def violations(driver: Chrome) -> list[str]:
 
 def _shown_in(driver: Chrome, scheme: str) -> str:
     """Show the page in light or dark, as the reader's switch does; its ground."""
-    script = "document.documentElement.dataset.theme = arguments[0]; return getComputedStyle(document.body).background;"
-    return str(driver.execute_script(script, scheme))
+    return str(driver.execute_script(_SHOW, scheme))
 
 
 def _found(driver: Chrome, rules: dict[str, Any]) -> list[str]:
