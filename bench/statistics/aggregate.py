@@ -21,12 +21,13 @@ from ...core.json_fields import CLOSED, Number, Placed
 from ...datasets.builders.shared.av.shown import Shown
 from ..outcome import NO_REFERENCE, NOT_HEARD
 from ..rows import TAG_PREFIX
+from ..text_columns import coded
 from . import MOST_RESAMPLES
 from .listeners import listener_interval
 from .pooling import LISTENERS, MEAN, Pooling, pooling_of
 from .resampling import FloatArray, cluster_sums, expanded_intervals, resampled_sums, stratum_generator
 from .samples import SAMPLES, VALUES, one_per_trial, seed_spread
-from .studentised import moments, studentised_interval
+from .studentised import moments, studentised_intervals
 
 INAPPLICABLE = ("absent_target", "present_target", NO_REFERENCE, NOT_HEARD)
 FLOORED = r"(?:^|;)floored(?:;|$)"  # one of the notes; not "mixture:floored"
@@ -126,7 +127,9 @@ def with_condition_labels(rows: pd.DataFrame) -> pd.DataFrame:
     # Parts are numbered as they appear.
     first = np.flatnonzero(np.diff(np.maximum.accumulate(parts), prepend=-1))
     labels = [condition_label(*part) for part in rows[columns].iloc[first].itertuples(index=False)]
-    return rows.assign(condition=np.asarray(labels, object)[parts])
+    names = sorted(set(labels))
+    codes = np.array([names.index(label) for label in labels], np.int64)[parts]
+    return rows.assign(condition=pd.Categorical.from_codes(codes, pd.Index(names, dtype=object)))
 
 
 def own_columns(rows: pd.DataFrame) -> pd.DataFrame:
@@ -134,16 +137,6 @@ def own_columns(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[
         [name for name in (*_COLUMNS, _VIDEO_COLUMN, "base_metric", "pooling", SAMPLES, VALUES) if name in rows]
     ]
-
-
-def coded(rows: pd.DataFrame, names: Sequence[str] = TEXTS) -> pd.DataFrame:
-    """The rows with texts as categories in alphabetical order: to sort, group and take numbers is far quicker."""
-    found = {}
-    for name in names:
-        if name in rows and not isinstance(rows[name].dtype, pd.CategoricalDtype):
-            codes, values = pd.factorize(rows[name], sort=True)
-            found[name] = pd.Categorical.from_codes(codes, pd.Index(values))
-    return rows.assign(**found)
 
 
 def aggregate(rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> list[Aggregate]:
@@ -162,7 +155,7 @@ def aggregate(rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000,
         ConfigError: `level`, `resamples` or a column is wrong.
     """
     check_arguments(rows, level=level, resamples=resamples)
-    ordered = coded(with_condition_labels(own_columns(one_per_trial(rows))))
+    ordered = coded(with_condition_labels(own_columns(one_per_trial(rows))), TEXTS)
     ordered = ordered.sort_values(["trial_id", "value"], kind="stable")
     cells = [
         cell
@@ -227,7 +220,6 @@ def _cell(
 class ClusterSums:
     """A cell's summands, summed over each of its clusters [K, D]."""
 
-    clusters: tuple[str, ...]
     sums: FloatArray
 
     def mean(self, pooling: Pooling) -> float:
@@ -238,7 +230,7 @@ class ClusterSums:
 def _sums(pooling: Pooling, rows: pd.DataFrame) -> ClusterSums:
     codes, names = pd.factorize(rows["cluster"], sort=True)
     summands = pooling.summands(rows, pooling.names(rows))
-    return ClusterSums(tuple(names), cluster_sums(summands, codes, len(names)))
+    return ClusterSums(cluster_sums(summands, codes, len(names)))
 
 
 def intervals(
@@ -246,7 +238,7 @@ def intervals(
 ) -> list[tuple[float, float]]:
     """Bootstrap intervals; NaN with fewer than two clusters or any inf.
 
-    Cells with the same clusters have the same draws, so one set of draws serves them all.
+    Cells with as many clusters have the same draws, so one set of draws serves them all.
 
     Args:
         cells: of one (dataset, stratum, metric).
@@ -256,25 +248,28 @@ def intervals(
         resamples: number of bootstrap draws.
     """
     ends = [(np.nan, np.nan)] * len(cells)
-    alike: dict[tuple[str, ...], list[int]] = {}
+    alike: dict[int, list[int]] = {}
     for i, cell in enumerate(cells):
-        if len(cell.clusters) > 1 and np.isfinite(cell.sums).all():
-            alike.setdefault(cell.clusters, []).append(i)
-    for members in alike.values():
+        if len(cell.sums) > 1 and np.isfinite(cell.sums).all():
+            alike.setdefault(len(cell.sums), []).append(i)
+    for n_clusters, members in alike.items():
         columns = [moments(cells[i].sums) if pooling is MEAN else cells[i].sums for i in members]
         rng = stratum_generator("bootstrap", names)
         drawn = resampled_sums(np.concatenate(columns, axis=1), resamples=resamples, rng=rng)
-        widths = np.cumsum([column.shape[1] for column in columns])[:-1]
-        for i, own in zip(members, np.split(drawn, widths, axis=1), strict=True):
-            ends[i] = _interval(cells[i].sums, own, pooling, level)
+        if pooling is MEAN:
+            found = studentised_intervals([cells[i].sums for i in members], drawn, level=level)
+        else:
+            widths = np.cumsum([column.shape[1] for column in columns])[:-1]
+            parts = np.split(drawn, widths, axis=1)
+            found = [_pooled_interval(own, pooling, n_clusters, level) for own in parts]
+        for i, own_ends in zip(members, found, strict=True):
+            ends[i] = own_ends
     return ends
 
 
-def _interval(sums: FloatArray, drawn: FloatArray, pooling: Pooling, level: float) -> tuple[float, float]:
+def _pooled_interval(drawn: FloatArray, pooling: Pooling, n_clusters: int, level: float) -> tuple[float, float]:
     """Ends of one cell's interval from its draws."""
-    if pooling is MEAN:
-        return studentised_interval(sums, drawn, level=level)
-    low, high = expanded_intervals(pooling.value(drawn)[:, None], n_clusters=len(sums), level=level)[:, 0]
+    low, high = expanded_intervals(pooling.value(drawn)[:, None], n_clusters=n_clusters, level=level)[:, 0]
     return float(low), float(high)
 
 

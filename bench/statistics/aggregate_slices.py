@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..text_columns import coded
 from .aggregate import (
     FLOORED,
     INAPPLICABLE,
+    TEXTS,
     Aggregate,
     ClusterSums,
     aggregate,
     check_arguments,
-    coded,
     intervals,
     own_columns,
     with_condition_labels,
@@ -51,8 +52,8 @@ def aggregate_parts(
     """
     check_arguments(rows, level=level, resamples=resamples)
     found: list[list[Aggregate]] = [[] for _ in masks]
-    rows = coded(own_columns(rows))
-    ordered = coded(with_condition_labels(rows)).reset_index(drop=True)
+    rows = coded(own_columns(rows), TEXTS)
+    ordered = coded(with_condition_labels(rows), TEXTS).reset_index(drop=True)
     ordered = ordered.sort_values(["trial_id", "value"], kind="stable")
     for key, group in ordered.groupby(["dataset", "condition", "metric"], observed=True):
         dataset, condition, metric = (str(part) for part in key)
@@ -88,7 +89,7 @@ class _Stratum:
         self._order = np.argsort(codes, kind="stable")
         group, self._system = group.iloc[self._order], codes[self._order]
         codes, clusters = pd.factorize(group["cluster"], sort=True)
-        self._cluster, self._clusters = codes, np.asarray(clusters, object)
+        self._cluster, self._n_clusters = codes, len(clusters)
         self._ok = (group["status"] == "ok").to_numpy(np.bool_)
         self._failed = (group["status"] == "failed").to_numpy(np.bool_)
         undefined = (group["status"] == "undefined").to_numpy(np.bool_)
@@ -155,11 +156,11 @@ class _Stratum:
 
     def _sums(self, mask: Mask) -> list[ClusterSums]:
         """Sums over the clusters of each system that has any."""
-        shape = len(self._systems), len(self._clusters)
+        shape = len(self._systems), self._n_clusters
         cells = self._system[mask] * shape[1] + self._cluster[mask]
         present = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape) > 0
         sums = np.stack(
             [np.bincount(cells, weights=column[mask], minlength=shape[0] * shape[1]) for column in self._summands.T],
             axis=1,
         ).reshape(*shape, -1)
-        return [ClusterSums(tuple(self._clusters[some]), own[some]) for some, own in zip(present, sums, strict=True)]
+        return [ClusterSums(own[some]) for some, own in zip(present, sums, strict=True)]

@@ -1,13 +1,13 @@
 """Paired comparison of systems: difference, interval, p-value, correction, and tie groups.
 
-`resampling` has the test and the interval, and why these. All comparisons that are shown together are corrected
-together, and ranks are groups of systems that do not differ significantly.
+`sign_flips` has the test and `resampling` the interval, and why these. All comparisons that are shown together are
+corrected together, and ranks are groups of systems that do not differ significantly.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,13 @@ from pydantic import with_config
 
 from ...core.errors import ConfigError
 from ...core.json_fields import CLOSED, Number, Placed
-from .aggregate import check_arguments, coded, own_columns, with_condition_labels
+from ..text_columns import coded
+from .aggregate import check_arguments, own_columns, with_condition_labels
 from .paired import Draws, mean_differences, pooled_difference
 from .pooling import MEAN, pooling_of
-from .resampling import FLIPS, FloatArray
+from .resampling import FloatArray
 from .samples import one_per_trial
+from .sign_flips import FLIPS
 
 ALPHA = 0.05  # a difference is significant if its adjusted p-value is smaller
 
@@ -94,6 +96,7 @@ def compare_pairs(
     level: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
+    bounded: Collection[tuple[str, str]] | None = None,
 ) -> list[Difference]:
     """Compare several (system, baseline) pairs, all with the same draws, corrected together.
 
@@ -109,6 +112,7 @@ def compare_pairs(
         level: coverage of the intervals, in (0, 1).
         resamples: number of bootstrap draws.
         seed: another seed, other draws.
+        bounded: pairs whose intervals are looked at, all by default; those of others may be NaN.
 
     Raises:
         ConfigError: an argument or a column is wrong, or a system has two values for a trial.
@@ -119,11 +123,10 @@ def compare_pairs(
     of = coded(of, ("dataset", "condition", "metric", "status", "reason", "detail"))
     pooling = pooling_of(of, metric)
     ok = _scored(of[pooling.counted(of)], condition, metric)
-    # Many comparisons need small p-values, and the smallest is 1 / (1 + flips).
-    flips = max(FLIPS, math.ceil(4 * len(pairs) / ALPHA))
-    draws = Draws((seed, dataset, condition, metric), level, resamples, flips)
+    draws = Draws((seed, dataset, condition, metric), level, resamples, family_flips(len(pairs)))
+    wanted = None if bounded is None else np.array([pair in bounded for pair in pairs], np.bool_)
     compared = (
-        mean_differences(ok, pairs, draws)
+        mean_differences(ok, pairs, draws, bounded=wanted)
         if pooling is MEAN
         else [pooled_difference(ok, pair, pooling, draws) for pair in pairs]
     )
@@ -145,6 +148,11 @@ def compare_pairs(
         )
         for (system, baseline), found, p_adjusted in zip(pairs, compared, adjusted, strict=True)
     ]
+
+
+def family_flips(comparisons: int) -> int:
+    """Random assignments for a family: many comparisons need small p-values, and the smallest is 1 / (1 + flips)."""
+    return max(FLIPS, math.ceil(4 * comparisons / ALPHA))
 
 
 def holm(p_values: Sequence[float] | FloatArray) -> FloatArray:

@@ -13,13 +13,14 @@ from .pooling import Pooling
 from .resampling import (
     FloatArray,
     cluster_sums,
-    exchange_p_value,
     expanded_intervals,
     resampled_ratios,
     resampled_sums,
-    sign_flip_p_values,
     stratum_generator,
 )
+from .sign_flips import exchange_p_value, sign_flip_p_values
+
+_TOGETHER = 2048  # comparisons whose sums over clusters are held in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,29 @@ class Found:
     p_value: float
 
 
-def mean_differences(ok: pd.DataFrame, pairs: Sequence[tuple[str, str]], draws: Draws) -> list[Found]:
-    """Differences of weighted means, all with the same draws."""
-    totals, sizes, counts = _sums(ok, pairs)
-    return summed_differences(totals, sizes, counts, draws)
+def mean_differences(
+    ok: pd.DataFrame, pairs: Sequence[tuple[str, str]], draws: Draws, *, bounded: NDArray[np.bool_] | None = None
+) -> list[Found]:
+    """Differences of weighted means, all with the same draws.
+
+    Args:
+        ok: rows of one stratum and metric with a value.
+        pairs: P pairs of systems.
+        draws: of the test and of the intervals.
+        bounded: [P], pairs whose intervals are computed; all by default.
+    """
+    sums = _PairSums(ok)
+    found: list[Found] = []
+    for first in range(0, len(pairs), _TOGETHER):
+        part = slice(first, first + _TOGETHER)
+        own = None if bounded is None else bounded[part]
+        found += summed_differences(*sums.of(pairs[part]), draws, bounded=own)
+    return found
 
 
-def summed_differences(totals: FloatArray, sizes: FloatArray, counts: FloatArray, draws: Draws) -> list[Found]:
+def summed_differences(
+    totals: FloatArray, sizes: FloatArray, counts: FloatArray, draws: Draws, *, bounded: NDArray[np.bool_] | None = None
+) -> list[Found]:
     """Differences of weighted means from their sums over clusters, all with the same draws.
 
     Args:
@@ -62,15 +79,20 @@ def summed_differences(totals: FloatArray, sizes: FloatArray, counts: FloatArray
         sizes: [K, P] sums of the weights; 0 where a comparison has no trial in a cluster.
         counts: [P] trials.
         draws: of the test and of the intervals.
+        bounded: [P], comparisons whose intervals are computed; all by default.
     """
     n_pairs = totals.shape[1]
     low, high, p_values = (np.full(n_pairs, np.nan) for _ in range(3))
     usable = np.asarray(np.isfinite(totals).all(axis=0) & (sizes > 0).any(axis=0), np.bool_)
     for which, clusters in _same_clusters(sizes, usable):
-        own = totals[clusters][:, which], sizes[clusters][:, which]
+        own = totals[np.ix_(clusters, which)], sizes[np.ix_(clusters, which)]
         p_values[which] = sign_flip_p_values(own[0], rng=draws.generator("flips"), flips=draws.flips)
-        drawn = resampled_ratios(*own, resamples=draws.resamples, rng=draws.generator("bootstrap"))
-        low[which], high[which] = expanded_intervals(drawn, n_clusters=len(own[0]), level=draws.level)
+        wanted = np.ones(len(which), np.bool_) if bounded is None else bounded[which]
+        if wanted.any():
+            some = own[0][:, wanted], own[1][:, wanted]
+            drawn = resampled_ratios(*some, resamples=draws.resamples, rng=draws.generator("bootstrap"))
+            ends = expanded_intervals(drawn, n_clusters=len(clusters), level=draws.level)
+            low[which[wanted]], high[which[wanted]] = ends
     with np.errstate(invalid="ignore"):  # 0/0: the mean of nothing is NaN
         # Contiguous: a sum down a column rounds otherwise with another number of columns.
         means = np.ascontiguousarray(totals.T).sum(axis=1) / sizes.sum(axis=0)
@@ -113,36 +135,53 @@ def pooled_difference(ok: pd.DataFrame, pair: tuple[str, str], pooling: Pooling,
     )
 
 
-def _sums(ok: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Weighted sums of the differences and of the weights [clusters, pairs], and trials [pairs].
+class _PairSums:
+    """Sums over clusters of the differences of pairs of systems, from the rows of one stratum and metric.
 
     A weight belongs to the trial (the words of its reference), so both systems have the same.
     """
-    values = ok.pivot(index="trial_id", columns="system", values="value")
-    facts = ok.drop_duplicates("trial_id").set_index("trial_id").loc[values.index]
-    names, codes = np.unique(facts["cluster"].to_numpy(dtype=np.str_), return_inverse=True)
-    weights = facts["weight"].to_numpy(np.float64)
-    columns = {str(name): values[name].to_numpy(np.float64) for name in values.columns}
-    nothing = np.full(len(values), np.nan)
-    totals, sizes = (np.zeros((len(names), len(pairs))) for _ in range(2))
-    counts = np.zeros(len(pairs))
-    for i, (system, baseline) in enumerate(pairs):
-        left, right = columns.get(system, nothing), columns.get(baseline, nothing)
-        both = ~np.isnan(left) & ~np.isnan(right)
-        with np.errstate(invalid="ignore"):  # two infinite values have no difference
-            differences = (left[both] - right[both]) * weights[both]
-        totals[:, i] = np.bincount(codes[both], weights=differences, minlength=len(names))
-        sizes[:, i] = np.bincount(codes[both], weights=weights[both], minlength=len(names))
-        counts[i] = np.count_nonzero(both)
-    return totals, sizes, counts
+
+    def __init__(self, ok: pd.DataFrame) -> None:
+        values = ok.pivot(index="trial_id", columns="system", values="value")
+        facts = ok.drop_duplicates("trial_id").set_index("trial_id").loc[values.index]
+        names, self._codes = np.unique(facts["cluster"].to_numpy(dtype=np.str_), return_inverse=True)
+        self._n_clusters = len(names)
+        self._weights = facts["weight"].to_numpy(np.float64)
+        self._columns = {str(name): values[name].to_numpy(np.float64) for name in values.columns}
+        self._nothing = np.full(len(values), np.nan)
+        self._sizes: dict[bytes, FloatArray] = {}
+
+    def of(self, pairs: Sequence[tuple[str, str]]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Weighted sums of the differences and of the weights [clusters, pairs], and trials [pairs]."""
+        totals, sizes = (np.zeros((len(pairs), self._n_clusters)) for _ in range(2))
+        counts = np.zeros(len(pairs))
+        for i, names in enumerate(pairs):
+            left, right = (self._columns.get(name, self._nothing) for name in names)
+            both = ~np.isnan(left) & ~np.isnan(right)
+            with np.errstate(invalid="ignore"):  # two infinite values have no difference
+                differences = (left[both] - right[both]) * self._weights[both]
+            totals[i] = np.bincount(self._codes[both], weights=differences, minlength=self._n_clusters)
+            sizes[i] = self._sizes_of(both)
+            counts[i] = np.count_nonzero(both)
+        return totals.T, sizes.T, counts
+
+    def _sizes_of(self, both: NDArray[np.bool_]) -> FloatArray:
+        """Sums of the weights of some trials; most pairs have the same."""
+        key = both.tobytes()
+        if key not in self._sizes:
+            weights = self._weights[both]
+            sizes = np.bincount(self._codes[both], weights=weights, minlength=self._n_clusters)
+            self._sizes[key] = np.asarray(sizes, np.float64)
+        return self._sizes[key]
 
 
 def _same_clusters(
     sizes: FloatArray, usable: NDArray[np.bool_]
-) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Masks of the pairs that share a set of clusters, and of that set; mostly there is but one."""
-    present = sizes > 0
-    if not usable.any():
-        return
-    for clusters in np.unique(present[:, usable], axis=1).T:
-        yield usable & (present == clusters[:, None]).all(axis=0), clusters
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Places of the pairs that share a set of clusters, and of these clusters; mostly there is but one set."""
+    found: dict[bytes, list[int]] = {}
+    packed = np.packbits(sizes.T > 0, axis=1)
+    for place in np.flatnonzero(usable):
+        found.setdefault(packed[place].tobytes(), []).append(int(place))
+    for places in found.values():
+        yield np.array(places, np.int64), np.flatnonzero(sizes[:, places[0]] > 0)

@@ -1,13 +1,4 @@
-"""Draws over clusters: the sign-flip test and the bootstrap of means and paired differences.
-
-The p-value is that of a clustered sign-flip test (Fisher 1935, sec. 21; for few clusters Canay, Romano & Shaikh 2017).
-Under the hypothesis that two systems are alike, the sum of differences in a cluster is as likely to be −d as d, so the
-observed mean is compared with those of all 2^K assignments of signs to K clusters. Its level is exact for any K if the
-sums are symmetric, where the bootstrap's is not: for 20 normal clusters 5 %, against 7 % for the percentile bootstrap,
-and 17 % for 5. Flips keep the sum of squares, so the test of the mean and that of its t-statistic are one and the same,
-which is why it tends to the right level without symmetry too (Janssen 1999): for exponential sums 8 % at 20 clusters
-and 7 % at 40, less than the percentile bootstrap's. It cannot call anything significant with fewer than 6 clusters: the
-smallest p-value is 2^(1−K).
+"""Draws over clusters: the bootstrap of means and paired differences; `sign_flips` has the test.
 
 The interval of a difference is the percentile bootstrap over clusters with tails widened for small K (Hesterberg 2015,
 the expanded percentile interval). Over 20 clusters it covers 1.2 to 2.7 points more than the plain one (normal: 94.7
@@ -18,7 +9,7 @@ systems differ on a fifth of the mixtures only.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -26,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from ...core.prefetch import ahead
 from ...core.processors import usable_processors
 from ...datasets.seeding import generator
 
@@ -33,48 +25,15 @@ FloatArray = NDArray[np.float64]
 
 _WITHOUT_QUERY = "FMQ 1:0"  # as which trials without a query were stored before; the same draws as then
 
-FLIPS = 9999  # random sign assignments where 2^K are too many
-_EXACT = 14  # clusters up to which all are tried: 2^13, since a sign common to all is no matter
 _BLOCK = 2**18  # numbers held in memory at once: few enough for the cache
+_COUNTED = 2**13  # numbers that are counted at once
 _THREADS = min(4, usable_processors())  # that weigh columns
-_MANY = 200  # comparisons from which a factorisation pays
-_SPARE = 8  # columns of a sketch beyond the rank that is looked for
-_NEGLIGIBLE = 0.01  # of the tolerance below
-_SAME = 1e-9  # of the sum of magnitudes: sums closer than this are equal but for rounding
+_PANEL = 32  # columns that are multiplied at once
 
 
 def stratum_generator(purpose: str, names: tuple[str | int, ...]) -> np.random.Generator:
     """Generator of the draws of one stratum and metric, which depend on these names alone."""
     return generator(purpose, *(_WITHOUT_QUERY if name == "" else name for name in names))
-
-
-def sign_flip_p_values(totals: FloatArray, *, rng: np.random.Generator, flips: int = FLIPS) -> FloatArray:
-    """Two-sided p-values of the hypothesis that clusters' sums are symmetric around 0.
-
-    All assignments of signs are tried where at most 14 sums of a column differ from 0. Otherwise `flips` are drawn,
-    common to all columns, and the observed one counts as one more, so that the level holds for any number of draws
-    (Phipson & Smyth 2010).
-
-    Args:
-        totals: [K, P], finite: sum of the differences in each cluster, for each of P comparisons.
-        rng: source of the random signs.
-        flips: number of random assignments.
-
-    Returns:
-        [P], each in (0, 1].
-    """
-    observed = np.abs(totals.sum(axis=0))
-    limits = observed - _SAME * np.abs(totals).sum(axis=0)
-    n_nonzero = np.count_nonzero(totals, axis=0)
-    p_values = np.ones(totals.shape[1])
-    for i in np.flatnonzero(n_nonzero <= _EXACT):
-        sums = totals[totals[:, i] != 0.0, i]
-        p_values[i] = np.mean(np.abs(_all_signs(len(sums)) @ sums) >= limits[i])
-    drawn = np.flatnonzero(n_nonzero > _EXACT)
-    if len(drawn):
-        reached = _count_reached(totals[:, drawn], limits[drawn], rng, flips)
-        p_values[drawn] = (1.0 + reached) / (1.0 + flips)
-    return p_values
 
 
 def cluster_sums(summands: FloatArray, codes: NDArray[np.int64], n_clusters: int) -> FloatArray:
@@ -99,30 +58,45 @@ def resampled_sums(sums: FloatArray, *, resamples: int, rng: np.random.Generator
         [R, P].
     """
     n_clusters = len(sums)
-    columns, places, scales = _different(sums)
-    drawn_sums = np.empty((resamples, len(columns)))
+    panels, places, scales = _different(sums)
+    drawn_sums = np.empty((resamples, _PANEL * len(panels)))
     step = max(1, _BLOCK // n_clusters)
+    starts = range(0, resamples, step)
+    weights = ahead(
+        lambda start: _weights(n_clusters, min(step, resamples - start), rng), starts, threads=int(len(starts) > 1)
+    )
     with ThreadPoolExecutor(_THREADS) as pool:
-        for start in range(0, resamples, step):
-            block = drawn_sums[start : start + step]
-            drawn = rng.integers(n_clusters, size=(len(block), n_clusters))
-            drawn += n_clusters * np.arange(len(block))[:, None]
-            times = np.bincount(drawn.ravel(), minlength=len(block) * n_clusters)
-            weights = times.reshape(len(block), n_clusters).astype(np.float64)
-            # Column by column: a product of matrices rounds otherwise with another number of columns.
-            work = partial(_weigh, weights, columns, block)
-            list(pool.map(work, (range(k, len(columns), _THREADS) for k in range(_THREADS))))
+        for start, block in zip(starts, weights, strict=True):
+            work = partial(_weigh, block, panels, drawn_sums[start : start + step])
+            list(pool.map(work, (range(k, len(panels), _THREADS) for k in range(_THREADS))))
     return np.ldexp(drawn_sums[:, places], scales)
 
 
-def _weigh(weights: FloatArray, columns: Sequence[FloatArray], block: FloatArray, own: range) -> None:
-    """Products of weights [R, K] with some columns [K], in a thread: they leave the interpreter alone."""
+def _weights(n_clusters: int, draws: int, rng: np.random.Generator) -> FloatArray:
+    """How often each cluster is in each of some draws [draws, K]."""
+    drawn = rng.integers(n_clusters, size=(draws, n_clusters))
+    weights = np.empty(drawn.shape)
+    step = max(1, _COUNTED // n_clusters)
+    for start in range(0, draws, step):
+        own = drawn[start : start + step]
+        own += n_clusters * np.arange(len(own))[:, None]
+        weights[start : start + step] = np.bincount(own.ravel(), minlength=own.size).reshape(own.shape)
+    return weights
+
+
+def _weigh(weights: FloatArray, panels: Sequence[FloatArray], block: FloatArray, own: range) -> None:
+    """Products of weights [R, K] with some panels [K, `_PANEL`], in a thread: they leave the interpreter alone.
+
+    All panels are of one width: a product of matrices rounds otherwise with another number of columns.
+    """
     for i in own:
-        block[:, i] = weights @ columns[i]
+        block[:, _PANEL * i : _PANEL * (i + 1)] = weights @ panels[i]
 
 
 def _different(sums: FloatArray) -> tuple[list[FloatArray], NDArray[np.int64], NDArray[np.int64]]:
-    """Columns [K] without those that are others times a power of two, for each its place there, and the exponent.
+    """Panels [K, `_PANEL`] of the columns, for each its place in them, and an exponent of two that scales it.
+
+    Columns that are others times a power of two are left out, and the last panel is filled up with zeros.
 
     Systems that answered the same trials have the same numbers of trials in each cluster, and where these are 1 or 2
     in all of them, their products with the values are the values again. Products with powers of two are exact.
@@ -137,7 +111,9 @@ def _different(sums: FloatArray) -> tuple[list[FloatArray], NDArray[np.int64], N
         places[i] = known.setdefault(column.tobytes(), len(kept))
         if places[i] == len(kept):
             kept.append(column)
-    return kept, places, exponents
+    kept += [np.zeros(len(sums))] * (-len(kept) % _PANEL)
+    panels = [np.stack(kept[first : first + _PANEL], axis=1) for first in range(0, len(kept), _PANEL)]
+    return panels, places, exponents
 
 
 def resampled_ratios(totals: FloatArray, sizes: FloatArray, *, resamples: int, rng: np.random.Generator) -> FloatArray:
@@ -178,96 +154,3 @@ def expanded_intervals(values: FloatArray, *, n_clusters: int, level: float) -> 
     if np.isnan(values).all():
         return np.full((2, values.shape[1]), np.nan)
     return np.asarray(np.nanquantile(values, [tail, 1.0 - tail], axis=0), np.float64)
-
-
-def exchange_p_value(
-    ours: FloatArray,
-    theirs: FloatArray,
-    value: Callable[[FloatArray], FloatArray],
-    *,
-    rng: np.random.Generator,
-    flips: int = FLIPS,
-) -> float:
-    """Two-sided p-value of the hypothesis that two systems can be exchanged in every cluster.
-
-    For means it is the sign-flip test; it also holds for values that are no means, such as an F1 score: the clusters'
-    sums of two systems are exchanged at random, and the difference of the values is looked at again.
-
-    Args:
-        ours: [K, D] sums of each cluster.
-        theirs: [K, D].
-        value: of sums [..., D].
-        rng: source of the random exchanges.
-        flips: number of them, in addition to the observed one.
-    """
-    half, middle = 0.5 * (ours - theirs), 0.5 * (ours + theirs).sum(axis=0)
-    apart = np.abs(half).sum(axis=1) > 0
-    half = half[apart]
-
-    def difference(sums: FloatArray) -> FloatArray:
-        return np.abs(value(middle + sums) - value(middle - sums))
-
-    observed = float(difference(half.sum(axis=0)))
-    if np.isnan(observed):
-        return math.nan
-    limit = observed - _SAME * max(1.0, observed)
-
-    def reaches(sums: FloatArray) -> NDArray[np.bool_]:
-        # An exchange that leaves a system without a value (NaN) is no evidence against the hypothesis: it counts as one
-        # that reaches the limit.
-        return np.asarray(~(difference(sums) < limit), np.bool_)
-
-    if len(half) <= _EXACT:
-        return float(np.mean(reaches(_all_signs(len(half)) @ half)))
-    reached = 0
-    step = max(1, _BLOCK // max(len(half), half.shape[1]))
-    for start in range(0, flips, step):
-        signs = rng.integers(2, size=(min(step, flips - start), len(half))) * 2.0 - 1.0
-        reached += int(np.count_nonzero(reaches(signs @ half)))
-    return (1.0 + reached) / (1.0 + flips)
-
-
-def _all_signs(n_clusters: int) -> FloatArray:
-    """All signs [2^(K−1), K] of K clusters, up to a sign common to all."""
-    codes = np.arange(2 ** max(0, n_clusters - 1))[:, None] >> np.arange(n_clusters)
-    return np.asarray(1 - 2 * (codes & 1), np.float64)
-
-
-def _count_reached(totals: FloatArray, limits: FloatArray, rng: np.random.Generator, flips: int) -> FloatArray:
-    """Number of `flips` random assignments that reach each limit [P]; totals are [K, P]."""
-    n_clusters, n_pairs = totals.shape
-    n_bytes = -(-n_clusters // 8)
-    left, right = _factors(totals)
-    sums = totals.sum(axis=0)
-    reached = np.zeros(n_pairs)
-    # A multiple of 8, so that the length of a block leaves no trace in the stream of bytes.
-    step = max(8, _BLOCK // max(8 * n_bytes, n_pairs) // 8 * 8)
-    for start in range(0, flips, step):
-        length = min(step, flips - start)
-        packed = np.frombuffer(rng.bytes(length * n_bytes), np.uint8).reshape(length, n_bytes)
-        bits = np.unpackbits(packed, axis=1, count=n_clusters).astype(np.float64)
-        # Signs are 2 bits − 1, and so are their sums.
-        flipped = 2.0 * (bits @ left if right is None else (bits @ left) @ right) - sums
-        reached += np.count_nonzero(np.abs(flipped) >= limits, axis=0)
-    return reached
-
-
-def _factors(totals: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-    """Two factors of totals [K, P] whose product is within rounding of them, or these and None.
-
-    All P = S (S − 1) / 2 pairs of S systems that answered the same trials are differences of S columns, so that their
-    rank is below S, and a product of signs with S columns is enough. The range is found by a random sketch (Halko,
-    Martinsson & Tropp 2011, algorithm 4.1), and what is left over is compared with `_SAME`: a sum that the rounding
-    could move to the other side of a limit lies within the tolerance of the limit already.
-    """
-    n_pairs = totals.shape[1]
-    width = math.ceil(math.sqrt(2 * n_pairs)) + _SPARE
-    if n_pairs < _MANY or width >= min(totals.shape):
-        return totals, None
-    sketch = totals @ np.random.default_rng(0).standard_normal((n_pairs, width))
-    basis = np.linalg.qr(sketch)[0]
-    weights = basis.T @ totals
-    left_over = np.abs(totals - basis @ weights).sum(axis=0)
-    if (left_over > _NEGLIGIBLE * _SAME * np.abs(totals).sum(axis=0)).any():
-        return totals, None
-    return basis, weights

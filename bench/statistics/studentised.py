@@ -8,7 +8,10 @@ percentile and BCa intervals: over 20 lognormal clusters 93 % at a nominal 95 %,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from .resampling import FloatArray, expanded_intervals
 
@@ -36,27 +39,52 @@ def moments(sums: FloatArray) -> FloatArray:
 
 
 def studentised_interval(sums: FloatArray, drawn: FloatArray, *, level: float) -> tuple[float, float]:
-    """The interval of the mean θ = Σ T / Σ S.
+    """The interval of one mean; see `studentised_intervals`."""
+    (ends,) = studentised_intervals([sums], drawn, level=level)
+    return ends
+
+
+def studentised_intervals(cells: Sequence[FloatArray], drawn: FloatArray, *, level: float) -> list[tuple[float, float]]:
+    """The intervals of means θ = Σ T / Σ S over the same clusters.
 
     The standard error is that of a ratio, sqrt(Σ (T − θ S)²) / Σ S. Draws of equal clusters have none: where they are
     more than a quarter of what lies beyond the ends (rates with few errors), and with fewer than `MIN_CLUSTERS`
     clusters, the interval is the expanded percentile one.
 
     Args:
-        sums: [K, 2] of each cluster.
-        drawn: [R, 5] sums of `moments` over draws of K clusters.
+        cells: [K, 2] sums of each cluster for each of P means.
+        drawn: [R, 5 P] sums of `moments` of each mean over draws of K clusters.
         level: coverage, in (0, 1).
     """
-    mean = float(sums[:, 0].sum() / sums[:, 1].sum())
-    sizes, rest, squares, products, size_squares = drawn.T
+    n_clusters = len(cells[0])
+    totals, sizes = np.stack(cells).transpose(2, 0, 1).copy()
+    sums_of_sizes = sizes.sum(axis=1)
+    means = totals.sum(axis=1) / sums_of_sizes
+    squares = np.square(totals - means[:, None] * sizes).sum(axis=1)
+    shifts, distances = _distances(drawn, _FLAT * squares)
+    tail = (1.0 - level) / 2.0
+    flat = np.isnan(distances).mean(axis=0) > (1.0 - level) / 8.0
+    studentised = ~flat if n_clusters >= MIN_CLUSTERS else np.zeros_like(flat)
+    ends = np.empty((2, len(cells)))
+    ends[:, ~studentised] = expanded_intervals((means + shifts)[:, ~studentised], n_clusters=n_clusters, level=level)
+    errors = np.sqrt(squares) / sums_of_sizes
+    for which, quantile in ((_full(distances), np.quantile), (~_full(distances), np.nanquantile)):
+        own = which & studentised
+        if own.any():
+            low, high = quantile(distances[:, own], [tail, 1.0 - tail], axis=0)
+            ends[:, own] = means[own] - high * errors[own], means[own] - low * errors[own]
+    return [(float(low), float(high)) for low, high in ends.T]
+
+
+def _distances(drawn: FloatArray, flat: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Shifts of the drawn means [R, P], and the same in units of their standard errors; NaN where these are 0."""
+    sizes, rest, squares, products, size_squares = (drawn[:, place::5] for place in range(5))
     shifts = rest / sizes
     spread = squares - 2.0 * shifts * products + shifts**2 * size_squares
-    usable = spread > _FLAT * float(np.square(moments(sums)[:, 1]).sum())
-    if len(sums) < MIN_CLUSTERS or np.mean(~usable) > (1.0 - level) / 8.0:
-        low, high = expanded_intervals((mean + shifts)[:, None], n_clusters=len(sums), level=level)[:, 0]
-        return float(low), float(high)
-    distances = rest[usable] / np.sqrt(spread[usable])
-    error = float(np.sqrt(np.square(moments(sums)[:, 1]).sum()) / sums[:, 1].sum())
-    tail = (1.0 - level) / 2.0
-    low, high = np.quantile(distances, [tail, 1.0 - tail])
-    return mean - float(high) * error, mean - float(low) * error
+    spread = np.where(spread > flat, spread, np.nan)
+    return shifts, rest / np.sqrt(spread)
+
+
+def _full(values: FloatArray) -> NDArray[np.bool_]:
+    """Columns without a NaN."""
+    return np.asarray(~np.isnan(values).any(axis=0), np.bool_)

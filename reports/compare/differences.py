@@ -50,10 +50,14 @@ def sliced(cells: Sequence[PairedStratum], settings: Resampling) -> list[Change]
     if not cells:
         return []
     found: list[Change] = []
-    for dimension in dimensions_of(pd.concat([cell.trials for cell in cells])):
-        cuts = [(cell, list(parts_of(cell.trials, dimension))) for cell in cells]
+    trials = list({id(cell.trials): cell.trials for cell in cells}.values())  # all cells of a stratum share them
+    for dimension in dimensions_of(pd.concat(trials)):
+        cuts = {id(each): list(parts_of(each, dimension)) for each in trials}
         selections = [
-            ComparedTrials(cell, part.mask, part.slice) for cell, parts in cuts if len(parts) > 1 for part in parts
+            ComparedTrials(cell, part.mask, part.slice)
+            for cell in cells
+            for part in cuts[id(cell.trials)]
+            if len(cuts[id(cell.trials)]) > 1
         ]
         found += changes_of(selections, settings)
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...bench.rows import read_rows
+from ...bench.rows import read_coded_rows
 from ...bench.run.record import RunFacts, read_runs
 from ...bench.statistics.samples import one_per_trial
 from ...core.errors import ConfigError, UnknownNameError
@@ -98,7 +98,7 @@ def match_runs(
 
 
 def _open(folder: Path) -> Side:
-    rows = one_per_trial(read_rows(folder))
+    rows = one_per_trial(read_coded_rows(folder))
     (facts,) = read_runs([folder])
     return Side(folder=folder, facts=facts, rows=rows)
 

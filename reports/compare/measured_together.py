@@ -6,16 +6,14 @@ many slices share them. The result of each is that of `PairedStratum.measure`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ...bench.statistics.comparison import ALPHA
+from ...bench.statistics.comparison import family_flips
 from ...bench.statistics.paired import Draws, Found, summed_differences
 from ...bench.statistics.pooling import MEAN
-from ...bench.statistics.resampling import FLIPS
 from .paired_strata import Mask, MeanSums, MeasuredDifference, PairedStratum, Resampling
 
 Part = tuple[PairedStratum, Mask]
@@ -25,11 +23,7 @@ def measure_together(parts: Sequence[Part], settings: Resampling, *, family: int
     """Results of `PairedStratum.measure` for each part; the p-values will be corrected for `family` comparisons."""
     found = [None if cell.pooling is MEAN else cell.measure(mask, settings, family=family) for cell, mask in parts]
     own = {place: parts[place][0].mean_sums(parts[place][1]) for place, known in enumerate(found) if known is None}
-    differences = _differences(parts, own, settings, FLIPS)
-    needed = math.ceil(4 * family / ALPHA)
-    if needed > FLIPS:
-        again = {place: own[place] for place, one in differences.items() if one.p_value <= 1.0 / (1 + FLIPS)}
-        differences |= _differences(parts, again, settings, needed)
+    differences = _differences(parts, own, settings, family_flips(family))
     return [
         known or cell.measured(mask, own[place].base, own[place].candidate, differences[place])
         for place, ((cell, mask), known) in enumerate(zip(parts, found, strict=True))

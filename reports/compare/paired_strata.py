@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from ...bench.metrics.protocol import MetricInfo
 from ...bench.rows import TAG_PREFIX
-from ...bench.statistics.aggregate import INAPPLICABLE, condition_key, with_condition_labels
-from ...bench.statistics.comparison import ALPHA
+from ...bench.statistics.aggregate import INAPPLICABLE, TEXTS, condition_key, with_condition_labels
+from ...bench.statistics.comparison import family_flips
 from ...bench.statistics.paired import Draws, Found, pooled_difference, summed_differences
 from ...bench.statistics.pooling import MEAN, Pooling, pooling_named
-from ...bench.statistics.resampling import FLIPS, FloatArray, cluster_sums
+from ...bench.statistics.resampling import FloatArray, cluster_sums
+from ...bench.statistics.sign_flips import FLIPS
+from ...bench.text_columns import alike, coded
 from ..leaderboard.metric_facts import metric_facts
 from ..leaderboard.ranking import phase_lacking
 from .matched_runs import Matched, SystemPair
@@ -70,6 +72,7 @@ class PairedStratum:
 
     Attributes:
         trials: [N] ids, sorted; with cluster and tags.
+        clusters: [N] numbers of the clusters, in the order of their names.
         base: [N] rows of the base system, NaN where it has none.
         candidate: likewise.
         facts: of the metric; without a direction where the phase of a system is generated and the metric needs it.
@@ -82,6 +85,7 @@ class PairedStratum:
     facts: MetricInfo
     unjudged: str = ""
     trials: pd.DataFrame = field(repr=False)
+    clusters: NDArray[np.int64] = field(repr=False)
     base: pd.DataFrame = field(repr=False)
     candidate: pd.DataFrame = field(repr=False)
 
@@ -145,12 +149,14 @@ class PairedStratum:
     def measure(self, mask: Mask, settings: Resampling, *, family: int = 1) -> MeasuredDifference:
         """Values of both on the paired trials of a part, and their difference.
 
-        Where the first draws give the smallest p-value that they can, and the family of comparisons needs smaller ones,
-        more are drawn. The second p-value stands by itself: the level holds. The p-value will be corrected for a family
-        of that many comparisons.
+        The p-value will be corrected for a family of that many comparisons. Of values that are no means, the first
+        draws mostly do: where they give the smallest p-value that they can, and the family needs smaller ones, more are
+        drawn. The second p-value stands by itself: the level holds.
         """
+        needed = family_flips(family)
+        if self.pooling is MEAN:
+            return self._measure(mask, settings, needed)
         first = self._measure(mask, settings, FLIPS)
-        needed = math.ceil(4 * family / ALPHA)
         if needed > FLIPS and first.found.p_value <= 1.0 / (1 + FLIPS):
             return self._measure(mask, settings, needed)
         return first
@@ -167,7 +173,7 @@ class PairedStratum:
     def measured(self, mask: Mask, base: float, candidate: float, found: Found) -> MeasuredDifference:
         """The difference of a part with the counts that belong to it."""
         ours, theirs = self.counted()
-        n_changed = len(np.unique(self._clusters[mask & ours & theirs & self._other]))
+        n_changed = len(np.unique(self.clusters[mask & ours & theirs & self._other]))
         return MeasuredDifference(
             base=base, candidate=candidate, found=found, coverage=self.coverage(mask), n_changed=n_changed
         )
@@ -180,11 +186,6 @@ class PairedStratum:
         for name in compared:
             other |= _differ(*(side[name] for side in self._sides))
         return other
-
-    @cached_property
-    def _clusters(self) -> NDArray[np.int64]:
-        """[N]: numbers of the clusters, in the order of their names."""
-        return pd.factorize(self.trials["cluster"].to_numpy(), sort=True)[0].astype(np.int64)
 
     @cached_property
     def _numbers(self) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -210,7 +211,7 @@ class PairedStratum:
         ours, theirs = self.counted()
         both = mask & ours & theirs
         base, candidate, weights = (numbers[both] for numbers in self._numbers)
-        own = self._clusters[both]
+        own = self.clusters[both]
         present = np.bincount(own) > 0
         codes = (np.cumsum(present) - 1)[own]
         with np.errstate(invalid="ignore"):  # two infinite values have no difference
@@ -241,35 +242,44 @@ class PairedStratum:
 
 def cells_of(matched: Matched) -> Iterator[PairedStratum]:
     """The cells of two runs, by dataset, stratum, pair and metric; empty ones are left out."""
-    runs = (matched.candidate.facts, matched.base.facts)
     shared = [side.rows[side.rows["dataset"].isin(matched.datasets)] for side in (matched.base, matched.candidate)]
-    sides = [with_condition_labels(rows) for rows in shared]
-    every = pd.concat(sides)
-    strata = every[["dataset", "condition"]].drop_duplicates().itertuples(index=False)
+    sides = alike([with_condition_labels(coded(rows, TEXTS)) for rows in shared])
+    strata = {key for side in sides for key in _strata(side)}
     for dataset, condition in sorted(strata, key=lambda s: (s[0], condition_key(s[1]))):
-        own = [side[(side["dataset"] == dataset) & (side["condition"] == condition)] for side in sides]
-        trials = _trials(own)
-        metrics = [metric for name, metric in matched.metrics if name == dataset]
-        groups = [dict(list(side.groupby(["system", "metric"]))) for side in own]
-        for pair in matched.pairs:
-            for metric in metrics:
-                found = [
-                    group.get((name, metric)) for group, name in zip(groups, (pair.base, pair.candidate), strict=True)
-                ]
-                facts = metric_facts(metric, runs)
-                unjudged = _unjudged(matched, pair, facts)
-                cell = PairedStratum(
-                    pair=pair,
-                    dataset=dataset,
-                    condition=condition,
-                    facts=replace(facts, higher_is_better=None) if unjudged else facts,
-                    unjudged=unjudged,
-                    trials=trials,
-                    base=_aligned(found[0], trials),
-                    candidate=_aligned(found[1], trials),
-                )
-                if not cell.inapplicable.all() and any(part is not None for part in found):
-                    yield cell
+        own = [side[((side["dataset"] == dataset) & (side["condition"] == condition)).to_numpy()] for side in sides]
+        yield from _cells(matched, dataset, condition, own)
+
+
+def _strata(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    pairs = rows[["dataset", "condition"]].drop_duplicates().itertuples(index=False)
+    return [(str(dataset), str(condition)) for dataset, condition in pairs]
+
+
+def _cells(matched: Matched, dataset: str, condition: str, sides: Sequence[pd.DataFrame]) -> Iterator[PairedStratum]:
+    """The cells of one stratum; `sides` are its rows in the base and the candidate run."""
+    runs = (matched.candidate.facts, matched.base.facts)
+    trials = _trials(sides)
+    clusters = pd.factorize(trials["cluster"].to_numpy(), sort=True)[0].astype(np.int64)
+    metrics = [(name, metric_facts(name, runs)) for in_dataset, name in matched.metrics if in_dataset == dataset]
+    groups = [{(str(s), str(m)): own for (s, m), own in side.groupby(["system", "metric"])} for side in sides]
+    for pair in matched.pairs:
+        for metric, facts in metrics:
+            names = (pair.base, pair.candidate)
+            found = [group.get((name, metric)) for group, name in zip(groups, names, strict=True)]
+            unjudged = _unjudged(matched, pair, facts)
+            cell = PairedStratum(
+                pair=pair,
+                dataset=dataset,
+                condition=condition,
+                facts=replace(facts, higher_is_better=None) if unjudged else facts,
+                unjudged=unjudged,
+                trials=trials,
+                clusters=clusters,
+                base=_aligned(found[0], trials),
+                candidate=_aligned(found[1], trials),
+            )
+            if not cell.inapplicable.all() and any(part is not None for part in found):
+                yield cell
 
 
 def _unjudged(matched: Matched, pair: SystemPair, metric: MetricInfo) -> str:
@@ -284,8 +294,10 @@ def _trials(sides: Sequence[pd.DataFrame]) -> pd.DataFrame:
     facts = []
     for rows in reversed(sides):
         tags = [name for name in rows.columns if name.startswith(TAG_PREFIX)]
-        # The first value of each trial: some rows may hold fewer tags than others.
-        facts.append(rows.groupby("trial_id")[["dataset", "cluster", *tags]].first())
+        names = ["trial_id", "dataset", "cluster", *tags]
+        # One row for each trial where its rows agree; else the first value: some rows may hold fewer tags than others.
+        different = rows[names].drop_duplicates().astype(object)
+        facts.append(different.groupby("trial_id").first() if len(different) else different.set_index("trial_id"))
     return facts[0].combine_first(facts[1]).sort_index()
 
 
@@ -294,7 +306,12 @@ def _aligned(rows: pd.DataFrame | None, trials: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(np.nan, index=trials.index, columns=_COLUMNS, dtype=object).astype(
             {"value": np.float64, "weight": np.float64}
         )
-    return rows.set_index("trial_id")[_COLUMNS].reindex(trials.index)
+    ids = rows["trial_id"].cat
+    places = trials.index.get_indexer(ids.categories)[ids.codes]
+    lines = np.full(len(trials), -1, np.int64)
+    lines[places] = np.arange(len(rows))
+    found = rows[_COLUMNS].reset_index(drop=True).reindex(lines)
+    return found.set_axis(trials.index)
 
 
 def _aside(side: pd.DataFrame) -> Mask:

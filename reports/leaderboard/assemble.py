@@ -12,13 +12,21 @@ import pandas as pd
 
 from ...bench.metrics.protocol import MetricInfo
 from ...bench.outcome import NO_REFERENCE
-from ...bench.rows import FILES, read_rows
+from ...bench.rows import FILES, TAG_PREFIX, read_coded_rows
 from ...bench.run.rank_by import RankBy, preferred
 from ...bench.run.record import BootstrapFacts, RunFacts, read_runs
 from ...bench.run.system_facts import SystemFacts
-from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
+from ...bench.statistics.aggregate import (
+    TEXTS,
+    Aggregate,
+    aggregate,
+    check_arguments,
+    condition_key,
+    with_condition_labels,
+)
 from ...bench.statistics.samples import one_per_trial
 from ...bench.statistics.studentised import INTERVAL_METHOD
+from ...bench.text_columns import coded, renamed
 from ...datasets.protocols.degradation import LevelCard
 from .board import Entry, Leaderboard, Table
 from .columns import Column
@@ -31,6 +39,8 @@ from .reference_gaps import cautions, with_reference_gaps
 from .run_remarks import name_remarks, other_weights, run_remarks
 from .training_overlap import contamination_issues, find_overlaps, with_warnings
 from .wrong_sources import wrong_source_remarks
+
+_TEXTS = (*TEXTS, "run_id", "mixture_id", "signature", "base_system")
 
 
 def open_board(run_dirs: Sequence[Path], *, rank_by: RankBy = "") -> Leaderboard:
@@ -45,7 +55,7 @@ def open_board(run_dirs: Sequence[Path], *, rank_by: RankBy = "") -> Leaderboard
         DatasetError: a shard of rows is damaged.
     """
     runs = read_runs(run_dirs)
-    return board_of(read_rows(run_dirs), runs, rank_by=rank_by, folders=run_dirs)
+    return board_of(read_coded_rows(run_dirs), runs, rank_by=rank_by, folders=run_dirs)
 
 
 def board_of(
@@ -81,11 +91,11 @@ def rank_rows(
     """Rank systems on each dataset and stratum; `tsebench.leaderboard` has the arguments and errors."""
     bootstrap = _Bootstrap(level=level, resamples=resamples, seed=seed)
     check_arguments(rows, level=level, resamples=resamples)
-    rows = one_per_trial(rows)
+    rows = _coded(one_per_trial(rows))
     apart = other_weights(rows, runs)
-    merged = merge_runs(rows, {run.run_id: run.title for run in runs}, apart=apart)
+    merged = _coded(merge_runs(rows, {run.run_id: run.title for run in runs}, apart=apart))
     metrics = {str(name): metric_facts(str(name), runs) for name in merged["base_metric"].unique()}
-    merged = merged.assign(pooling=merged["base_metric"].map({name: info.pooling for name, info in metrics.items()}))
+    merged = merged.assign(pooling=renamed(merged["base_metric"], lambda name: metrics[name].pooling))
     cells = aggregate(merged, **bootstrap)
     labelled = with_condition_labels(merged)
     counts = _expected(runs) | dict(expected or {})
@@ -137,6 +147,12 @@ def levels_of(runs: Sequence[RunFacts], datasets: Collection[str]) -> dict[str, 
         and each.level.plain in facts
         and facts[each.level.plain].fingerprint == each.level.fingerprint
     }
+
+
+def _coded(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with all columns of text as categories."""
+    tags = [name for name in rows.columns if str(name).startswith(TAG_PREFIX)]
+    return coded(rows, [*_TEXTS, *tags])
 
 
 class _Bootstrap(TypedDict):

@@ -20,6 +20,7 @@ from ...bench.run.record import RunFacts
 from ...bench.run.system_facts import SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import Difference
+from ...bench.text_columns import renamed
 from ...core.errors import ConfigError, listed
 from ...core.json_fields import CLOSED
 from .columns import Column
@@ -246,7 +247,7 @@ class Leaderboard:
         """`rows` with the kind alone in `condition`, as `bench.statistics` takes them."""
         if self.rows.empty:
             return self.rows
-        return self.rows.assign(condition=self.rows["condition"].str.partition(" ")[0])
+        return self.rows.assign(condition=renamed(self.rows["condition"], lambda label: label.partition(" ")[0]))
 
     def to_frame(self) -> pd.DataFrame:
         """The leaderboard as a long table: one line for each system, stratum and metric.

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pandas as pd
 
 from ...bench.run.record import RunFacts
-from ...bench.statistics.aggregate import INAPPLICABLE, coded, condition_key
+from ...bench.statistics.aggregate import INAPPLICABLE, condition_key
+from ...bench.text_columns import coded
 from .board import Issue
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")

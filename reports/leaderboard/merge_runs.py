@@ -35,6 +35,7 @@ def merge_runs(rows: pd.DataFrame, titles: Mapping[str, str], *, apart: Collecti
 
 def _with_runs(rows: pd.DataFrame, systems: Collection[str], titles: Mapping[str, str]) -> pd.Series:
     """Names of the systems, with that of the run behind those that differ between runs."""
+    rows = rows[["system", "run_id"]].astype(object)
     unique = {run: name for run, name in titles.items() if [*titles.values()].count(name) == 1}
     runs = rows["run_id"].map({run: unique.get(run) or run for run in rows["run_id"].unique()})
     names = rows["system"] + " (" + runs + ")"
@@ -56,6 +57,7 @@ def _numbered(rows: pd.DataFrame) -> pd.Series:
     stratum = ["dataset", "condition", "n_active", "n_inactive", "metric"]
     if not rows[[*stratum, "signature"]].drop_duplicates().duplicated(stratum).any():
         return rows["metric"]
+    rows = rows[[*stratum, "signature"]].astype({"metric": object, "signature": object})
     order = rows.groupby(stratum)["signature"].rank(method="dense").astype(int)
     several = order.groupby([rows[name] for name in stratum]).transform("max") > 1
     return rows["metric"].where(~several, rows["metric"] + " [" + order.astype(str) + "]")

@@ -39,8 +39,8 @@ def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, se
         return table
     leader, facts = names[0], table.columns[table.primary].facts
     others = [e.system for e in table.entries if e.system != leader and not phase_lacking(e.facts, facts)]
-    pairs = [(system, leader) for system in others]
-    pairs += [pair for pair in combinations(names, 2) if leader not in pair]
+    shown = [(system, leader) for system in others]
+    pairs = shown + [pair for pair in combinations(names, 2) if leader not in pair]
     differences = compare_pairs(
         rows,
         pairs=pairs,
@@ -50,6 +50,7 @@ def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, se
         level=level,
         resamples=resamples,
         seed=seed,
+        bounded=frozenset(shown),
     )
     ranks = dict(zip(names, rank_groups(names, differences), strict=True))
     gaps = {found.system: found for found in differences if found.baseline == leader}
@@ -132,8 +133,8 @@ def tie_groups(board: Leaderboard, table: Table, index: int) -> Mapping[str, int
         condition=table.condition,
         metric=column.key,
         level=board.level,
-        resamples=1,  # intervals of the differences are not looked at
         seed=board.seed,
+        bounded=(),
     )
     return _dense(dict(zip(names, rank_groups(names, differences), strict=True)))
 

@@ -148,7 +148,8 @@ def _systems(merged: pd.DataFrame, reasons: Mapping[str, str]) -> Iterator[str]:
 
 
 def _metrics(merged: pd.DataFrame) -> Iterator[str]:
-    split = merged[merged["metric"] != merged["base_metric"]]
+    names = merged[["metric", "base_metric", "signature"]].drop_duplicates().astype(object)
+    split = names[names["metric"] != names["base_metric"]]
     for base, own in split.groupby("base_metric"):
         signatures = ", ".join(sorted(map(str, own["signature"].unique())))
         yield f"{base} has several signatures, one column for each: {signatures}"

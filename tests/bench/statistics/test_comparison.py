@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from tsebench.bench.statistics.comparison import ALPHA, Difference, compare_pairs, holm, paired_difference, rank_groups
-from tsebench.bench.statistics.resampling import expanded_intervals, resampled_ratios, sign_flip_p_values
+from tsebench.bench.statistics.resampling import expanded_intervals, resampled_ratios
+from tsebench.bench.statistics.sign_flips import sign_flip_p_values
 from tsebench.core.errors import ConfigError
 
 WHERE = {"dataset": "mini", "condition": "FMQ 1:0", "metric": "snri"}

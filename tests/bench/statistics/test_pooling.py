@@ -18,7 +18,7 @@ from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.statistics.aggregate import aggregate
 from tsebench.bench.statistics.comparison import compare_pairs, paired_difference
 from tsebench.bench.statistics.pooling import CLASS_SCORES, MEAN, decisions, pooling_of
-from tsebench.bench.statistics.resampling import exchange_p_value, sign_flip_p_values
+from tsebench.bench.statistics.sign_flips import exchange_p_value, sign_flip_p_values
 from tsebench.core.errors import UnknownNameError
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,184 @@
+"""The clustered sign-flip test of paired differences.
+
+Source: Fisher 1935, sec. 21; for few clusters Canay, Romano & Shaikh 2017.
+
+Under the hypothesis that two systems are alike, the sum of differences in a cluster is as likely to be −d as d, so the
+observed mean is compared with those of all 2^K assignments of signs to K clusters. Its level is exact for any K if the
+sums are symmetric, where the bootstrap's is not: for 20 normal clusters 5 %, against 7 % for the percentile bootstrap,
+and 17 % for 5. Flips keep the sum of squares, so the test of the mean and that of its t-statistic are one and the same,
+which is why it tends to the right level without symmetry too (Janssen 1999): for exponential sums 8 % at 20 clusters
+and 7 % at 40, less than the percentile bootstrap's. It cannot call anything significant with fewer than 6 clusters: the
+smallest p-value is 2^(1−K).
+
+A family of many comparisons needs p-values below 1 / (1 + `FLIPS`). A comparison whose p-value is at most 0.001 is
+tested again with more assignments (`flip_groups`), and the second p-value stands. The level α holds: for α ≥ 0.001 only
+comparisons with a first p-value of at most α are significant, and below only those with such a second one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from ...core.prefetch import ahead
+from .flip_groups import group_p_values, group_size
+from .resampling import FloatArray
+
+FLIPS = 9999
+"""Random sign assignments where 2^K are too many."""
+
+_EXACT = 14  # clusters up to which all are tried: 2^13, since a sign common to all is no matter
+_SMALL = 10.0 / (1 + FLIPS)  # p-value up to which more assignments are worth their time
+_BLOCK = 2**18  # numbers held in memory at once: few enough for the cache
+_MANY = 200  # comparisons from which a factorisation pays
+_SPARE = 8  # columns of a sketch beyond the rank that is looked for
+_NEGLIGIBLE = 0.01  # of the tolerance below
+_SAME = 1e-9  # of the sum of magnitudes: sums closer than this are equal but for rounding
+_TAIL = 2 * 3.178  # times a normal tail bounds that of random signs
+_NEVER = 1e-9  # probability of an event that is taken for impossible
+
+
+def sign_flip_p_values(totals: FloatArray, *, rng: np.random.Generator, flips: int = FLIPS) -> FloatArray:
+    """Two-sided p-values of the hypothesis that clusters' sums are symmetric around 0.
+
+    All assignments of signs are tried where at most 14 sums of a column differ from 0. Otherwise `flips` are drawn,
+    common to all columns, and the observed one counts as one more, so that the level holds for any number of draws
+    (Phipson & Smyth 2010). More than `FLIPS` are for columns whose p-value by `FLIPS` is at most 0.001.
+
+    Args:
+        totals: [K, P], finite: sum of the differences in each cluster, for each of P comparisons.
+        rng: source of the random signs.
+        flips: number of random assignments.
+
+    Returns:
+        [P], each in (0, 1].
+    """
+    observed = np.abs(totals.sum(axis=0))
+    limits = observed - _SAME * np.abs(totals).sum(axis=0)
+    n_nonzero = np.count_nonzero(totals, axis=0)
+    p_values = np.ones(totals.shape[1])
+    for i in np.flatnonzero(n_nonzero <= _EXACT):
+        sums = totals[totals[:, i] != 0.0, i]
+        p_values[i] = np.mean(np.abs(_all_signs(len(sums)) @ sums) >= limits[i])
+    drawn = n_nonzero > _EXACT
+    p_values[drawn] = 1.0 / (1.0 + flips if flips <= FLIPS else group_size(flips))
+    first = min(flips, FLIPS)
+    counted = np.flatnonzero(drawn & _reachable(totals, limits, first))
+    if len(counted):
+        p_values[counted] = (1.0 + _count_reached(totals[:, counted], limits[counted], rng, first)) / (1.0 + first)
+    if flips > FLIPS:
+        again = np.flatnonzero(drawn & (p_values <= _SMALL) & _reachable(totals, limits, flips))
+        p_values[again] = group_p_values(totals[:, again], limits[again], rng=rng, flips=flips)
+    return p_values
+
+
+def _reachable(totals: FloatArray, limits: FloatArray, flips: int) -> NDArray[np.bool_]:
+    """[P]: limits that any of so many random assignments may reach.
+
+    A sum of random signs exceeds t times its standard deviation with at most 3.178 times the probability of a normal
+    variable (Bentkus & Dzindzalieta 2015). Systems that lie far apart are never counted.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):  # columns of zeros
+        distances = limits / np.sqrt(np.square(totals).sum(axis=0))
+    return np.asarray(~(flips * _TAIL * special.ndtr(-distances) < _NEVER), np.bool_)
+
+
+def exchange_p_value(
+    ours: FloatArray,
+    theirs: FloatArray,
+    value: Callable[[FloatArray], FloatArray],
+    *,
+    rng: np.random.Generator,
+    flips: int = FLIPS,
+) -> float:
+    """Two-sided p-value of the hypothesis that two systems can be exchanged in every cluster.
+
+    For means it is the sign-flip test; it also holds for values that are no means, such as an F1 score: the clusters'
+    sums of two systems are exchanged at random, and the difference of the values is looked at again.
+
+    Args:
+        ours: [K, D] sums of each cluster.
+        theirs: [K, D].
+        value: of sums [..., D].
+        rng: source of the random exchanges.
+        flips: number of them, in addition to the observed one.
+    """
+    half, middle = 0.5 * (ours - theirs), 0.5 * (ours + theirs).sum(axis=0)
+    apart = np.abs(half).sum(axis=1) > 0
+    half = half[apart]
+
+    def difference(sums: FloatArray) -> FloatArray:
+        return np.abs(value(middle + sums) - value(middle - sums))
+
+    observed = float(difference(half.sum(axis=0)))
+    if np.isnan(observed):
+        return math.nan
+    limit = observed - _SAME * max(1.0, observed)
+
+    def reaches(sums: FloatArray) -> NDArray[np.bool_]:
+        # An exchange that leaves a system without a value (NaN) is no evidence against the hypothesis: it counts as one
+        # that reaches the limit.
+        return np.asarray(~(difference(sums) < limit), np.bool_)
+
+    if len(half) <= _EXACT:
+        return float(np.mean(reaches(_all_signs(len(half)) @ half)))
+    reached = 0
+    step = max(1, _BLOCK // max(len(half), half.shape[1]))
+    for start in range(0, flips, step):
+        signs = rng.integers(2, size=(min(step, flips - start), len(half))) * 2.0 - 1.0
+        reached += int(np.count_nonzero(reaches(signs @ half)))
+    return (1.0 + reached) / (1.0 + flips)
+
+
+def _all_signs(n_clusters: int) -> FloatArray:
+    """All signs [2^(K−1), K] of K clusters, up to a sign common to all."""
+    codes = np.arange(2 ** max(0, n_clusters - 1))[:, None] >> np.arange(n_clusters)
+    return np.asarray(1 - 2 * (codes & 1), np.float64)
+
+
+def _count_reached(totals: FloatArray, limits: FloatArray, rng: np.random.Generator, flips: int) -> FloatArray:
+    """Number of `flips` random assignments that reach each limit [P]; totals are [K, P]."""
+    n_clusters, n_pairs = totals.shape
+    n_bytes = -(-n_clusters // 8)
+    left, right = _factors(totals)
+    sums = totals.sum(axis=0)
+    reached = np.zeros(n_pairs)
+    # A multiple of 8, so that the length of a block leaves no trace in the stream of bytes.
+    step = max(8, _BLOCK // max(8 * n_bytes, n_pairs) // 8 * 8)
+    starts = range(0, flips, step)
+
+    def bits_from(start: int) -> FloatArray:
+        length = min(step, flips - start)
+        packed = np.frombuffer(rng.bytes(length * n_bytes), np.uint8).reshape(length, n_bytes)
+        return np.unpackbits(packed, axis=1, count=n_clusters).astype(np.float64)
+
+    for bits in ahead(bits_from, starts, threads=int(len(starts) > 1)):
+        # Signs are 2 bits − 1, and so are their sums.
+        flipped = 2.0 * (bits @ left if right is None else (bits @ left) @ right) - sums
+        reached += np.count_nonzero(np.abs(flipped) >= limits, axis=0)
+    return reached
+
+
+def _factors(totals: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+    """Two factors of totals [K, P] whose product is within rounding of them, or these and None.
+
+    All P = S (S − 1) / 2 pairs of S systems that answered the same trials are differences of S columns, so that their
+    rank is below S, and a product of signs with S columns is enough. The range is found by a random sketch (Halko,
+    Martinsson & Tropp 2011, algorithm 4.1), and what is left over is compared with `_SAME`: a sum that the rounding
+    could move to the other side of a limit lies within the tolerance of the limit already.
+    """
+    n_pairs = totals.shape[1]
+    width = math.ceil(math.sqrt(2 * n_pairs)) + _SPARE
+    if n_pairs < _MANY or width >= min(totals.shape):
+        return totals, None
+    sketch = totals @ np.random.default_rng(0).standard_normal((n_pairs, width))
+    basis = np.linalg.qr(sketch)[0]
+    weights = basis.T @ totals
+    left_over = np.abs(totals - basis @ weights).sum(axis=0)
+    if (left_over > _NEGLIGIBLE * _SAME * np.abs(totals).sum(axis=0)).any():
+        return totals, None
+    return basis, weights

@@ -1,0 +1,102 @@
+"""Columns of text as numbers: dictionaries of Arrow tables and categories of pandas frames, in alphabetical order.
+
+Rows repeat few texts, and to sort, group and take their numbers is far quicker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+CODED = pa.dictionary(pa.int32(), pa.string())
+"""Type of a column of text in a coded table."""
+
+_MOST_PLACES = 2**62
+
+
+def encoded(table: pa.Table) -> pa.Table:
+    """The table with columns of text as dictionaries."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            column = table.column(place).dictionary_encode()
+            table = table.set_column(place, field.with_type(CODED), column)
+    return table
+
+
+def decoded(table: pa.Table) -> pa.Table:
+    """The table with dictionaries of text as columns of text."""
+    fields = (f.with_type(pa.string()) if pa.types.is_dictionary(f.type) else f for f in table.schema)
+    return table.cast(pa.schema(fields))
+
+
+def in_order(table: pa.Table) -> pa.Table:
+    """The table in one chunk, with one dictionary for each coded column, in alphabetical order."""
+    table = table.unify_dictionaries().combine_chunks()
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type) and table.num_rows:
+            column = table.column(place).chunk(0)
+            order = pc.array_sort_indices(column.dictionary).to_numpy()
+            ranks = np.empty(len(order), np.int32)
+            ranks[order] = np.arange(len(order), dtype=np.int32)
+            indices = pc.take(pa.array(ranks), column.indices)
+            sorted_column = pa.DictionaryArray.from_arrays(indices, column.dictionary.take(pa.array(order)))
+            table = table.set_column(place, field, sorted_column)
+    return table
+
+
+def places(table: pa.Table, names: Sequence[str]) -> NDArray[np.int64]:
+    """Numbers [N] that order the rows of an ordered table as some columns do, and are equal where these are."""
+    found = np.zeros(table.num_rows, np.int64)
+    for name in names:
+        column = table[name]
+        if pa.types.is_dictionary(column.type):
+            codes = pa.chunked_array([chunk.indices for chunk in column.chunks], pa.int32()).to_numpy()
+            count = len(column.chunk(0).dictionary) if column.num_chunks else 0
+        else:
+            codes = column.to_numpy()
+            count = int(codes.max(initial=0)) + 1
+        if (int(found.max(initial=0)) + 1) * (count + 1) > _MOST_PLACES:
+            found = np.unique(found, return_inverse=True)[1].astype(np.int64)
+        found = found * count + codes
+    return found
+
+
+def coded(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """The rows with some columns as categories in alphabetical order; columns that hold no text stay."""
+    found = {}
+    for name in names:
+        if name in rows and not _is_coded(rows[name]) and pd.api.types.infer_dtype(rows[name], skipna=True) == "string":
+            codes, values = pd.factorize(rows[name], sort=True)
+            found[name] = pd.Categorical.from_codes(codes, pd.Index(values))
+    return rows.assign(**found) if found else rows
+
+
+def renamed(column: pd.Series, name: Callable[[str], str]) -> pd.Series:
+    """A column of text or of categories with other texts, as categories in alphabetical order."""
+    column = column if _is_coded(column) else column.astype("category")
+    texts = [name(str(text)) for text in column.cat.categories]
+    kept = sorted(set(texts))
+    places = np.array([*map(kept.index, texts), -1], np.int64)  # code -1: missing
+    codes = places[column.cat.codes.to_numpy()]
+    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(kept, dtype=object)), index=column.index)
+
+
+def _is_coded(column: pd.Series) -> bool:
+    return isinstance(column.dtype, pd.CategoricalDtype)
+
+
+def alike(frames: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Coded frames with the same categories in columns of one name, so that these can be compared."""
+    names = {str(n) for frame in frames for n in frame.columns if _is_coded(frame[n])}
+    for name in sorted(names):
+        known = sorted({text for frame in frames if name in frame for text in frame[name].cat.categories})
+        frames = [
+            frame.assign(**{name: frame[name].cat.set_categories(known)}) if name in frame else frame
+            for frame in frames
+        ]
+    return list(frames)
