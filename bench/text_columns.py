@@ -76,6 +76,11 @@ def coded(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     return rows.assign(**found) if found else rows
 
 
+def uncoded(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with texts instead of categories."""
+    return rows.astype({name: object for name in rows.columns if _is_coded(rows[name])})
+
+
 def renamed(column: pd.Series, name: Callable[[str], str]) -> pd.Series:
     """A column of text or of categories with other texts, as categories in alphabetical order."""
     column = column if _is_coded(column) else column.astype("category")

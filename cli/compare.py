@@ -99,11 +99,13 @@ def compare(
     corpus: Corpus = None,
 ) -> None:
     """Compare a candidate run with a base run, on the trials of both."""
+    from ..core.allocator import keep_freed_memory
     from ..reports.compare.compare_runs import CompareOptions, compare_runs
     from ..reports.compare.console import print_comparison
     from ..reports.compare.gates import parse_gates
     from ..reports.compare.output_files import checked_base, write_comparison, write_refusal
 
+    keep_freed_memory()
     try:
         checked_base(link_base)
         how = next((name for name in _DECIDE if name == decide), None)

@@ -46,6 +46,7 @@ def report(
     """
     from ..bench.run.rank_by import parse_rank_by
     from ..bench.tracking.log import track_report
+    from ..core.allocator import keep_freed_memory
     from ..core.config_files import settings_of
     from ..core.folder_lock import folder_lock
     from ..core.tracking.store import check_store
@@ -53,6 +54,7 @@ def report(
     from ..reports.leaderboard.assemble import open_board
     from ..reports.terminal.print_leaderboard import print_remarks
 
+    keep_freed_memory()
     names = formats_of(formats)
     settings = settings_of(option or [], names, kind="format", named_by="--format", example="latex.intervals=false")
     if tracking_uri != "none":

@@ -28,7 +28,7 @@ _WITHOUT_QUERY = "FMQ 1:0"  # as which trials without a query were stored before
 _BLOCK = 2**18  # numbers held in memory at once: few enough for the cache
 _COUNTED = 2**13  # numbers that are counted at once
 _THREADS = min(4, usable_processors())  # that weigh columns
-_PANEL = 32  # columns that are multiplied at once
+_PANEL = 16  # columns that are multiplied at once
 
 
 def stratum_generator(purpose: str, names: tuple[str | int, ...]) -> np.random.Generator:

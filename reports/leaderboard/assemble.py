@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
+import numpy as np
 import pandas as pd
 
 from ...bench.metrics.protocol import MetricInfo
@@ -16,14 +17,8 @@ from ...bench.rows import FILES, TAG_PREFIX, read_coded_rows
 from ...bench.run.rank_by import RankBy, preferred
 from ...bench.run.record import BootstrapFacts, RunFacts, read_runs
 from ...bench.run.system_facts import SystemFacts
-from ...bench.statistics.aggregate import (
-    TEXTS,
-    Aggregate,
-    aggregate,
-    check_arguments,
-    condition_key,
-    with_condition_labels,
-)
+from ...bench.statistics.aggregate import TEXTS, Aggregate, check_arguments, condition_key, with_condition_labels
+from ...bench.statistics.aggregate_slices import aggregate_parts
 from ...bench.statistics.samples import one_per_trial
 from ...bench.statistics.studentised import INTERVAL_METHOD
 from ...bench.text_columns import coded, renamed
@@ -96,7 +91,7 @@ def rank_rows(
     merged = _coded(merge_runs(rows, {run.run_id: run.title for run in runs}, apart=apart))
     metrics = {str(name): metric_facts(str(name), runs) for name in merged["base_metric"].unique()}
     merged = merged.assign(pooling=renamed(merged["base_metric"], lambda name: metrics[name].pooling))
-    cells = aggregate(merged, **bootstrap)
+    (cells,) = aggregate_parts(merged, [np.ones(len(merged), np.bool_)], **bootstrap)
     labelled = with_condition_labels(merged)
     counts = _expected(runs) | dict(expected or {})
     facts = _system_facts(labelled, runs)

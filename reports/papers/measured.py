@@ -15,6 +15,7 @@ from ...bench.run.record import RunFacts
 from ...bench.statistics.aggregate import with_condition_labels
 from ...bench.statistics.class_thresholds import threshold_sweep
 from ...bench.statistics.pooling import CLASS_SCORES
+from ...bench.text_columns import uncoded
 from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.metric_facts import metric_facts
 from ..leaderboard.ranking import tie_groups
@@ -81,12 +82,13 @@ class RunResults:
         every, place = self.board.score_rows, self._place(wanted)
         if place is None or every.empty:
             return every.iloc[:0]
-        return every[
+        own = every[
             (every["dataset"] == place.table.dataset)
             & (every["system"] == place.entry.system)
             & (every["metric"] == place.table.columns[place.position].key)
             & (with_condition_labels(every)["condition"] == wanted.condition)
         ]
+        return uncoded(own)
 
     def facts(self, metric: str) -> MetricInfo:
         """Facts of a metric, as the run stored them."""
