@@ -11,12 +11,13 @@ import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from common import put_section, table
+from common import put_section
 from numpy.typing import NDArray
 from scipy import special
 
 from tsebench.bench.statistics.resampling import expanded_intervals, resampled_sums
 from tsebench.bench.statistics.studentised import moments, studentised_interval
+from tsebench.doctor.speed.page import table
 
 Array = NDArray[np.float64]
 

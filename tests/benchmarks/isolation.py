@@ -2,7 +2,7 @@
 
     python tests/benchmarks/isolation.py [--rounds 5] [--write]
 
-Two sizes of TD-SpeakerBeam: the published one (throughput.py, random weights) and the shipped
+Two sizes of TD-SpeakerBeam: the published one (random weights) and the shipped
 mini checkpoint. Both ways answer batches of 4 mixtures of 4 s at 8 kHz with an enrollment of 3 s,
 in turns; the round of each with the least processor time of both processes counts. The start is
 the time until the card is known.
@@ -18,14 +18,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from common import put_section, table
-from throughput import checkpoint
+from common import put_section
 
 from tsebench.bench.inference.ask import Inference
 from tsebench.bench.inference.batching import Item
 from tsebench.bench.inference.open_system import Isolation, close_system, open_system
 from tsebench.core.allocator import keep_freed_memory
 from tsebench.datasets.types import Clues, Query, Truth
+from tsebench.doctor.speed.page import table
+from tsebench.doctor.speed.run_times import random_td_speakerbeam
 
 RATE_HZ, BATCH = 8000, 4
 
@@ -98,7 +99,9 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         rows = [
             compare("mini", "td_speakerbeam_mini", rounds=options.rounds, batches=6),
-            compare("published size", str(checkpoint(Path(folder) / "net")), rounds=options.rounds, batches=1),
+            compare(
+                "published size", str(random_td_speakerbeam(Path(folder) / "net")), rounds=options.rounds, batches=1
+            ),
         ]
     columns = ["TD-SpeakerBeam", "this process [CPU ms/batch]", "own process [CPU ms/batch]", "adds", "start [s]"]
     text = (

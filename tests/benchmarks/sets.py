@@ -25,7 +25,7 @@ if __name__ == "__main__":  # before NumPy starts its threads
 
 import librimix
 import soundfile
-from common import REPEATS, fastest, machine, put_section, table
+from common import REPEATS, fastest, put_section
 from sound_trees import make_sounds
 
 from tsebench.core.allocator import keep_freed_memory
@@ -33,6 +33,7 @@ from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs, open_builder
 from tsebench.datasets.render import render
 from tsebench.datasets.types import Mixture
+from tsebench.doctor.speed.page import machine, table
 
 RENDERED, JOBS = 40, 2
 LIBRIMIX = (("clean", 8000, "min"), ("both", 8000, "min"), ("clean", 16_000, "max"),

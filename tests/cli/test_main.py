@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 RATE_HZ = 8000
 COMMANDS = (
     *("list", "explain", "build", "validate", "train", "adapt", "run", "score", "report", "demo", "compare"),
-    "doctor",
+    *("doctor", "bench"),
 )
 HEAVY = {"torch", "pandas", "mlflow", "scipy", "numpy", "soundfile", "pytorch_lightning"}
 

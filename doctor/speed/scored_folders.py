@@ -12,18 +12,20 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from common import table
-from trials import DIGITS, Folders, write_trials
+from ...bench.rows import read_rows
+from .page import THREADS, missing, table
+from .sections import Settings
+from .talkers import ScoredFolders, source, talkers_of, write_trials
 
 TRIALS, REPEATS = 300, 3
 BASES = ("sdr", "si_sdr", "snr", "pesq", "stoi")
 METRICS = ",".join([*BASES, *(f"{name}i" for name in BASES)])
-PEER = Path(__file__).with_name("asteroid_peer.py")
+PEER = Path(__file__).with_name("asteroid_loop.py")
 OF_PEER = ("sdr", "si_sdr", "pesq", "stoi")
 
 
 @dataclass(slots=True)
-class Times:
+class ScoreTimes:
     """Seconds of every repeat."""
 
     first: list[float] = field(default_factory=list)
@@ -31,20 +33,23 @@ class Times:
     asteroid: list[float] = field(default_factory=list)
 
 
-def report(asteroid_python: Path | None) -> str:
+def report(settings: Settings) -> str:
     """The section of the page."""
     head = "## Scoring folders"
-    if not DIGITS.is_dir():
-        return f"{head}\n\nNot measured: no recordings at {str(DIGITS)!r}."
-    times, differences = Times(), {}
+    if line := missing("pesq", "tsebench[quality]"):
+        return f"{head}\n\n{line}"
+    trials, repeats = (30, 1) if settings.quick else (TRIALS, REPEATS)
+    times, differences = ScoreTimes(), {}
     with TemporaryDirectory() as place:
-        folders = write_trials(Path(place) / "audio", TRIALS)
-        for repeat in range(REPEATS):
-            differences = _round(folders, Path(place) / str(repeat), times, asteroid_python)
-    return "\n\n".join([head, _explained(), _table(times), *_agreement(differences), _start()])
+        recordings = talkers_of(settings, Path(place) / "recordings")
+        folders = write_trials(Path(place) / "audio", trials, recordings)
+        for repeat in range(repeats):
+            differences = _round(folders, Path(place) / str(repeat), times, settings.asteroid_python)
+    explained = _explained(trials, repeats, source(settings))
+    return "\n\n".join([head, explained, _table(times), *_agreement(differences), _start()])
 
 
-def _round(folders: Folders, place: Path, times: Times, asteroid_python: Path | None) -> dict[str, float]:
+def _round(folders: ScoredFolders, place: Path, times: ScoreTimes, asteroid_python: Path | None) -> dict[str, float]:
     """Every side once, on an empty cache of scores; the largest difference of each metric."""
     place.mkdir()
     for system, measured in zip(folders.estimates, (times.first, times.later), strict=True):
@@ -57,7 +62,7 @@ def _round(folders: Folders, place: Path, times: Times, asteroid_python: Path | 
     return _differences(place / "run", folders.estimates[0].name, json.loads(out.read_text()))
 
 
-def _ours(folders: Folders, system: Path, place: Path) -> list[str]:
+def _ours(folders: ScoredFolders, system: Path, place: Path) -> list[str]:
     """Both systems are scored into one run folder."""
     return [
         *(sys.executable, "-m", "tsebench", "score", "--metrics", METRICS),
@@ -68,8 +73,7 @@ def _ours(folders: Folders, system: Path, place: Path) -> list[str]:
 
 def _seconds(command: list[str], *, cache: Path | None = None) -> float:
     """Wall time of a process, as a user starts it: without limits on threads."""
-    limits = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}
-    environment = {name: value for name, value in os.environ.items() if name not in limits}
+    environment = {name: value for name, value in os.environ.items() if name not in THREADS}
     if cache is not None:
         environment["TSEBENCH_CACHE"] = str(cache)
     begin = time.perf_counter()
@@ -79,26 +83,24 @@ def _seconds(command: list[str], *, cache: Path | None = None) -> float:
 
 def _differences(run: Path, system: str, theirs: dict[str, dict[str, float]]) -> dict[str, float]:
     """Largest difference of the values of each metric, over all trials."""
-    from tsebench import read_rows
-
     rows = read_rows(run)
     ours = rows[rows["system"] == system].set_index(["metric", "trial_id"])["value"]
     return {name: max(abs(ours[name, trial] - values[name]) for trial, values in theirs.items()) for name in OF_PEER}
 
 
-def _explained() -> str:
+def _explained(trials: int, repeats: int, talkers: str) -> str:
     return (
-        f"The whole command with its start, on {TRIALS} trials of 5 to 7 s at 8000 Hz (two real "
-        f"talkers of digits, 16-bit wav files): {', '.join(BASES)} and the improvement of each "
+        f"The whole command with its start, on {trials} trials of 5 to 7 s at 8000 Hz (two of the "
+        f"{talkers}, 16-bit wav files): {', '.join(BASES)} and the improvement of each "
         "over the mixture, `--jobs 2`, with the leaderboard and the report. The first system on a "
         "set also needs the scores of the mixtures, which are kept for every later one. The other "
-        "side reads the same files in a loop and calls `asteroid.metrics.get_metrics` 0.7.0 with "
+        "side reads the same files in a loop and calls `asteroid.metrics.get_metrics` with "
         f"{', '.join(OF_PEER)}, which takes the metrics of input and output every time. Medians of "
-        f"{REPEATS} rounds, in which all sides take turns."
+        f"{repeats} rounds, in which all sides take turns."
     )
 
 
-def _table(times: Times) -> str:
+def _table(times: ScoreTimes) -> str:
     peer = median(times.asteroid) if times.asteroid else None
     lines = [
         ["`tsebench score`, first system", *_cells(median(times.first), peer)],

@@ -1,16 +1,10 @@
 """Metrics on a GPU: how many trials in a second, and whether the values are those of the CPU.
 
-    python tests/benchmarks/gpu.py              prints the section
-    python tests/benchmarks/gpu.py --write      and puts it into docs/benchmarks.md
-
-Signals go from pinned memory to the device batch by batch, as float32, and every batch waits for
-its values. Only the packages that the metrics themselves need are imported, so that a machine with
-a GPU wants little more than torch. Without CUDA only the CPU is measured, and nothing is written.
+Signals go from pinned memory to the device batch by batch, as float32, and every batch waits for its values.
 """
 
 from __future__ import annotations
 
-import argparse
 import platform
 import time
 from collections import deque
@@ -20,16 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from common import put_section, table
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 from torch import Tensor
 
-from tsebench.bench.metrics.bsseval import Sdr
-from tsebench.bench.metrics.energy import Attenuation, SdSdr, SiSdr, Snr
-from tsebench.bench.metrics.protocol import BatchMetric, Signals
-from tsebench.bench.metrics.stoi import Stoi
-from tsebench.core.allocator import keep_freed_memory
+from ...bench.metrics.bsseval import Sdr
+from ...bench.metrics.energy import Attenuation, SdSdr, SiSdr, Snr
+from ...bench.metrics.protocol import BatchMetric, Signals
+from ...bench.metrics.stoi import Stoi
+from .page import table
+from .sections import Settings
 
 RATE_HZ, LENGTH_S = 8000, 6.0
 TRIALS, BATCH = 6000, 240
@@ -40,7 +34,7 @@ METRICS: tuple[BatchMetric, ...] = (Snr(), SiSdr(), SdSdr(), Attenuation(), Sdr(
 
 
 @dataclass(frozen=True, slots=True)
-class Trials:
+class SignalBatch:
     """Estimates, references and mixtures [N, T] in host memory, float32."""
 
     estimate: Tensor
@@ -56,7 +50,7 @@ class Trials:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class DeviceTimes:
     """Values [N] of some metrics, and seconds of all transfers and of all else."""
 
     values: list[Tensor]
@@ -65,10 +59,11 @@ class Measured:
 
     @property
     def seconds(self) -> float:
+        """Of transfers and computing together."""
         return self.transfers_s + self.computing_s
 
     def rate(self) -> float:
-        """Trials per second."""
+        """SignalBatch per second."""
         return len(self.values[0]) / self.seconds
 
     def share(self) -> float:
@@ -92,11 +87,11 @@ def talkers(rng: np.random.Generator) -> NDArray[np.float32]:
     return np.stack(made)
 
 
-def trials(count: int, *, pinned: bool) -> Trials:
+def trials(count: int, *, pinned: bool) -> SignalBatch:
     """So many trials, all different: a talker, coloured, and what is left of another one."""
     rng = np.random.default_rng(0)
     voices = talkers(rng)
-    made = Trials(*(torch.empty(count, FRAMES, pin_memory=pinned) for _ in range(3)))
+    made = SignalBatch(*(torch.empty(count, FRAMES, pin_memory=pinned) for _ in range(3)))
     estimates, references, mixtures = (signal.numpy() for signal in (made.estimate, made.reference, made.mixture))
     one = rng.integers(TALKERS, size=count)
     other = (one + rng.integers(1, TALKERS, size=count)) % TALKERS
@@ -119,17 +114,17 @@ def trials(count: int, *, pinned: bool) -> Trials:
 
 
 @torch.no_grad()
-def on_cpu(signals: Trials, metric: BatchMetric) -> Measured:
+def on_cpu(signals: SignalBatch, metric: BatchMetric) -> DeviceTimes:
     """A metric of the first trials; the batches lie where they are wanted."""
     cpu = torch.device("cpu")
     metric.compute(signals.batch(0, CPU_BATCH, cpu))
     begin = time.perf_counter()
     values = [metric.compute(signals.batch(start, start + CPU_BATCH, cpu)) for start in range(0, CPU_TRIALS, CPU_BATCH)]
-    return Measured([torch.cat(values)], 0.0, time.perf_counter() - begin)
+    return DeviceTimes([torch.cat(values)], 0.0, time.perf_counter() - begin)
 
 
 @torch.no_grad()
-def on_gpu(signals: Trials, metrics: Sequence[BatchMetric]) -> Measured:
+def on_gpu(signals: SignalBatch, metrics: Sequence[BatchMetric]) -> DeviceTimes:
     """Some metrics of all trials; every batch is sent once, and its values are waited for."""
     cuda = torch.device("cuda")
     for metric in metrics:
@@ -146,7 +141,7 @@ def on_gpu(signals: Trials, metrics: Sequence[BatchMetric]) -> Measured:
         for metric, found in zip(metrics, values, strict=True):
             found.append(metric.compute(batch).cpu())
     seconds = time.perf_counter() - begin
-    return Measured([torch.cat(found) for found in values], transfers_s, seconds - transfers_s)
+    return DeviceTimes([torch.cat(found) for found in values], transfers_s, seconds - transfers_s)
 
 
 def difference(one: Tensor, other: Tensor) -> float:
@@ -156,50 +151,39 @@ def difference(one: Tensor, other: Tensor) -> float:
     return float((one - other).nan_to_num().abs().max())
 
 
-def report() -> str:
-    """The section of the page."""
-    cuda = torch.cuda.is_available()
-    signals = trials(TRIALS if cuda else CPU_TRIALS, pinned=cuda)
-    lines = []
-    for metric in METRICS:
-        line = [f"`{metric.info.name}`"]
-        cpu = on_cpu(signals, metric)
-        if cuda:
-            gpu = on_gpu(signals, [metric])
-            apart = difference(gpu.values[0][:CPU_TRIALS], cpu.values[0])
-            line += [f"{gpu.rate():.0f}", f"{100 * gpu.share():.0f} %"]
-            lines.append([*line, f"{cpu.rate():.0f}", f"{gpu.rate() / cpu.rate():.1f}",
-                          f"{apart:.0e} {metric.info.unit}"])  # fmt: skip
-        else:
-            lines.append([*line, "", "", f"{cpu.rate():.0f}", "", ""])
-    columns = ["metric", "GPU, trials/s", "of it transfers", "CPU, trials/s", "times faster",
-               "largest difference"]  # fmt: skip
-    parts = ["## Metrics on a GPU", _explained(cuda), table(columns, lines)]
-    return "\n\n".join([*parts, *([_together(signals)] if cuda else [])])
+def report(settings: Settings) -> str:
+    """The section of the page; a line where there is no GPU."""
+    title = "## Metrics on a GPU"
+    if not torch.cuda.is_available():
+        return f"{title}\n\nNot measured: torch {torch.__version__} sees no GPU."
+    torch.set_num_threads(1)  # of the CPU's side; as in the other tables
+    signals = trials(CPU_TRIALS if settings.quick else TRIALS, pinned=True)
+    columns = ["metric", "GPU, trials/s", "of it transfers", "CPU, trials/s", "times faster", "largest difference"]
+    lines = [_line(signals, metric) for metric in METRICS]
+    return "\n\n".join([title, _explained(len(signals.reference)), table(columns, lines), _together(signals)])
 
 
-def _explained(cuda: bool) -> str:
-    card = torch.cuda.get_device_name() if cuda else "no GPU"
+def _line(signals: SignalBatch, metric: BatchMetric) -> list[str]:
+    cpu, gpu = on_cpu(signals, metric), on_gpu(signals, [metric])
+    apart = difference(gpu.values[0][:CPU_TRIALS], cpu.values[0])
+    return [
+        *(f"`{metric.info.name}`", f"{gpu.rate():.0f}", f"{100 * gpu.share():.0f} %"),
+        *(f"{cpu.rate():.0f}", f"{gpu.rate() / cpu.rate():.1f}", f"{apart:.0e} {metric.info.unit}"),
+    ]
+
+
+def _explained(count: int) -> str:
     return (
-        f"{card}; {_processor()}, one thread; "
+        f"{torch.cuda.get_device_name()}; one thread of the processor; "
         f"Python {platform.python_version()}, torch {torch.__version__}. "
-        f"{TRIALS} trials of {LENGTH_S:g} s at {RATE_HZ} Hz (noise like speech), float32 in pinned "
+        f"{count} trials of {LENGTH_S:g} s at {RATE_HZ} Hz (noise like speech), float32 in pinned "
         f"memory, sent in batches of {BATCH} and scored in float64; the time of transfers is "
         f"counted. The CPU takes the first {CPU_TRIALS} in batches of {CPU_BATCH}; the values of "
         "these are compared."
     )
 
 
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
-            names = (line.partition(":")[2].strip() for line in lines if "model name" in line)
-            return next(names, platform.machine())
-    except OSError:
-        return platform.machine()
-
-
-def _together(signals: Trials) -> str:
+def _together(signals: SignalBatch) -> str:
     measured = on_gpu(signals, METRICS)
     peak_gb = torch.cuda.max_memory_allocated() / 1e9
     return (
@@ -207,19 +191,3 @@ def _together(signals: Trials) -> str:
         f"({measured.seconds:.2f} s for all), {100 * measured.share():.1f} % of the time for "
         f"transfers, at most {peak_gb:.1f} GB of its memory."
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="put it into docs/benchmarks.md")
-    options = parser.parse_args()
-    text = report()
-    print(text)
-    if options.write and torch.cuda.is_available():
-        put_section(text)
-
-
-if __name__ == "__main__":
-    keep_freed_memory()  # as the commands do
-    torch.set_num_threads(1)  # of the CPU's side; as in the other tables
-    main()
