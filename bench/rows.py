@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..core.errors import ConfigError, DatasetError, OutputError, listed, shortened
+from ..core.errors import NO_SPACE, ConfigError, DatasetError, OutputError, listed, shortened
 from ..core.files import make_folder, write_atomic
 from ..core.processors import usable_processors
 from ..core.text import visible
@@ -54,6 +54,7 @@ _OF_TRIAL = [
 ]
 _OF_VALUE = ["metric", "signature", "value", "status", "reason", "weight", "detail"]
 SCHEMA = pa.schema([pa.field(name, _NUMBERS.get(name, pa.string()), nullable=False) for name in _OF_TRIAL + _OF_VALUE])
+_TRANSIENT = rf"(?:^|:){CRASHED}$|(?:^|:){NO_SPACE}:"  # reasons that say nothing on the system
 _THREADS = min(8, usable_processors())  # that read files
 _ORDER = ["system", "dataset", "trial_id", SAMPLE, "metric", "signature", "run_id"]
 
@@ -128,12 +129,12 @@ def read_shard(path: Path) -> pd.DataFrame:
 
 
 def crashed_values(path: Path) -> int:
-    """Values of a shard that crashed, here or in what they are compared with.
+    """Values of a shard that crashed or had no room on a disk, here or in what they are compared with.
 
     Raises:
         DatasetError: as `read_shard`.
     """
-    return int(_failures(path).str.split(":").str[-1].eq(CRASHED).sum())
+    return int(_failures(path).str.contains(_TRANSIENT).sum())
 
 
 def failed_values(path: Path) -> int:

@@ -23,6 +23,9 @@ _LONGEST_NAME = 200  # for which the nearest known one is searched
 INTERRUPTED = 130
 """Exit code of a command that was interrupted."""
 
+NO_SPACE = "no_space"
+"""Begins the reason of a failure for want of room on a disk, which is tried again when the run goes on."""
+
 INTERRUPTED_LINE = "interrupted; start the same command again to go on"
 
 

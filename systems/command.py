@@ -50,6 +50,7 @@ from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
 from .shared.estimate_files import extract_each, read_estimate, without_folder
 from .shared.external_program import Job, Program, run_program
+from .shared.full_disk import naming_full_disk
 from .shared.program_files import program_hash
 
 _UNSEEN = "a program may read files that are not named"
@@ -139,17 +140,20 @@ class CommandSystem:
         place = get_temp_dir()
         with tempfile.TemporaryDirectory(prefix="tsebench-", dir=place, ignore_cleanup_errors=True) as name:
             folder = Path(name)
-            jobs = [_write_job(batch, row, folder / f"{row:04d}") for row in range(len(batch.ids))]
-            if self._program.batched:
-                listing = ",\n".join(job.as_json() for job in jobs)
-                batch_file = _write_json(folder / "batch.json", f"[{listing}]")
-                with without_folder(folder):
-                    self._run(self._program.fill_batch(batch_file=batch_file), queries=len(jobs))
+            needed = batch.mixture[0].numel() * 4
+            with naming_full_disk(folder, needed_bytes=needed):
+                jobs = [_write_job(batch, row, folder / f"{row:04d}") for row in range(len(batch.ids))]
+                if self._program.batched:
+                    listing = ",\n".join(job.as_json() for job in jobs)
+                    batch_file = _write_json(folder / "batch.json", f"[{listing}]")
+                    with without_folder(folder):
+                        self._run(self._program.fill_batch(batch_file=batch_file), queries=len(jobs))
             by_id = {job.id: job for job in jobs}
             lengths = dict(zip(batch.ids, batch.lengths.tolist(), strict=True))
 
             def answer(name: str) -> Samples:
-                return self._answer(by_id[name], folder, length=lengths[name], channels=batch.mixture.shape[1])
+                with naming_full_disk(folder, needed_bytes=needed):
+                    return self._answer(by_id[name], folder, length=lengths[name], channels=batch.mixture.shape[1])
 
             return extract_each(batch.ids, answer, device=self._device)
 

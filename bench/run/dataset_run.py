@@ -112,7 +112,7 @@ class DatasetRun:
         ]
 
     def _missing(self) -> dict[Part, list[int]]:
-        """Chunks that have no shard, or one with values that crashed, or that failed if those are to be tried again."""
+        """Chunks without a shard, or with one to be tried again: values crashed or had no room, or failed."""
         options = self._run.options
         count, verb = (failed_values, "failed") if options.retry_failed else (crashed_values, "crashed")
         lost = {path: count(path) for path in self.shards if path.is_file()}

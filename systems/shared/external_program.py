@@ -165,7 +165,8 @@ class _Tail:
         self._thread.join(timeout=1.0)
 
     def last_line(self) -> str:
-        """Last line, ready to be appended."""
+        """Last line, ready to be appended; what an ended program wrote is waited for."""
+        self._thread.join(timeout=1.0)
         lines = self._tail.decode(errors="replace").strip().splitlines()
         return f" and said: {safe_text(lines[-1])}" if lines else " and said nothing"
 

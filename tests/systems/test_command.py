@@ -8,7 +8,9 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -275,6 +277,30 @@ def test_a_program_that_misbehaves_costs_the_query(own_temporary_folder: Path, l
     assert re.search(reason, extraction.failures["q0"]), extraction.failures
     assert len(extraction.failures["q0"]) < 500
     assert list(own_temporary_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("placeholder", ["{mixture} {output}", "{batch}"])
+def test_a_full_disk_is_no_failure_of_the_program(monkeypatch: pytest.MonkeyPatch, placeholder: str) -> None:
+    batch = make_batch(Clues())
+    program = ["sh", "-c", "echo no room >&2; exit 1; : " + placeholder]
+    most = batch.mixture[0].numel() * 4
+    for free, reason in ((most - 1, "no_space: "), (most, "exit: ")):
+        monkeypatch.setattr("shutil.disk_usage", partial(_usage, free=free))
+        found = _reason(program, batch)
+        assert found.startswith(reason)
+        assert "and said: no room" in found
+        assert "set TMPDIR" in found or free == most
+
+
+def _usage(_folder: Path, *, free: int) -> SimpleNamespace:
+    return SimpleNamespace(free=free)
+
+
+def _reason(program: list[str], batch: QueryBatch) -> str:
+    try:
+        return ask(program, batch).failures["q0"]
+    except ExtractionError as error:  # of a whole batch
+        return str(error)
 
 
 def test_a_program_that_floods_its_output_is_answered() -> None:

@@ -187,6 +187,8 @@ def test_a_run_that_stops_between_shards_goes_on(sounds: Path, tmp_path: Path) -
     [
         ("crashed", False, "crashed"),
         ("mixture:crashed", False, "crashed"),
+        ("no_space: '/tmp' has 0 bytes left", False, "crashed"),
+        ("mixture:no_space: '/tmp' has 0 bytes left", False, "crashed"),
         ("system:disk is full", True, "failed"),
         ("system:disk is full", False, ""),
     ],
