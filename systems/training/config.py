@@ -123,10 +123,18 @@ class StartConfig(StrictModel):
         checkpoint: checkpoint of an earlier training (folder or shipped name), or a file with a state_dict. Weights of
             the network with the same name take its values; the others stay fresh.
         prefix: put before the file's names, for example "visual.front_end." for the weights of a lip network.
+        only: beginnings of names of the network's weights that the file gives; empty: all that it has.
+        then: weights of another file, which take precedence over those of this one.
     """
 
     checkpoint: str
     prefix: str = ""
+    only: tuple[str, ...] = ()
+    then: StartConfig | None = None
+
+    def files(self) -> tuple[StartConfig, ...]:
+        """This file and those that `then` names, in their order."""
+        return (self, *(self.then.files() if self.then else ()))
 
 
 class TeacherConfig(StrictModel):

@@ -19,9 +19,9 @@ _STATE = "state_dict"
 
 
 def start_with(net: nn.Module, start: StartConfig) -> str:
-    """Load the weights of a file into those of the network that have the same names, after the prefix.
+    """Load the weights of files into those of the network that have the same names, after the prefix.
 
-    Other weights of the network stay fresh, and others of the file are left out.
+    Other weights of the network stay fresh, and others of a file are left out.
 
     Returns:
         line for the checkpoint's card: how many weights came from which file.
@@ -29,15 +29,21 @@ def start_with(net: nn.Module, start: StartConfig) -> str:
     Raises:
         CheckpointError: no file, none of its weights has a name of the network's, or one has another shape.
     """
+    return "; ".join(_start_with(net, file) for file in start.files())
+
+
+def _start_with(net: nn.Module, start: StartConfig) -> str:
     path = find_checkpoint(start.checkpoint)
     content = read_weights(path)
     found = {f"{start.prefix}{name}": tensor for name, tensor in _weights(content, path).items()}
+    if start.only:
+        found = {name: tensor for name, tensor in found.items() if name.startswith(start.only)}
     own, where = net.state_dict(), f"start_from.checkpoint {start.checkpoint!r}"
     shared = sorted(set(own) & set(found))
     if not shared:
         raise CheckpointError(
             f"{where}: none of its weights ({listed(sorted(found), length=80)}) is one of the network's "
-            f"({listed(sorted(own), length=80)}); set start_from.prefix, or choose another file"
+            f"({listed(sorted(own), length=80)}); set start_from.prefix or only, or choose another file"
         )
     for name in shared:
         if own[name].shape != found[name].shape:
@@ -51,10 +57,10 @@ def start_with(net: nn.Module, start: StartConfig) -> str:
 
 
 def first_training_data(start: StartConfig | None) -> tuple[str, ...]:
-    """Names of the data that the first weights were trained on, if their file has a card."""
-    if start is None or not find_checkpoint(start.checkpoint).with_name(CARD).is_file():
-        return ()
-    return read_checkpoint_card(start.checkpoint).training_data
+    """Names of the data that the first weights were trained on, as far as their files have cards."""
+    files = start.files() if start else ()
+    carded = [file.checkpoint for file in files if find_checkpoint(file.checkpoint).with_name(CARD).is_file()]
+    return tuple(name for checkpoint in carded for name in read_checkpoint_card(checkpoint).training_data)
 
 
 def _weights(content: bytes, path: Path) -> dict[str, Tensor]:

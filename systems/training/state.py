@@ -13,7 +13,7 @@ from torch import Tensor
 from ...core.errors import CheckpointError, ConfigError
 from ...core.files import write_atomic
 from ..checkpoints.checkpoint import from_bytes, read_weights, to_bytes
-from .config import TrainConfig
+from .config import StartConfig, TrainConfig
 
 LAST, LOG = "last.ckpt", "train.log.jsonl"
 
@@ -94,10 +94,16 @@ def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
         "data": {"render_threads", "render_processes", *new_data},
         "optimiser": {"epochs", "max_minutes", "patience", *younger},
     }
-    for key in ("start_from", "teacher"):
-        if getattr(config, key) is None:
-            exclude[key] = True
+    if config.teacher is None:
+        exclude["teacher"] = True
+    exclude["start_from"] = True if config.start_from is None else _unset(config.start_from)
     return config.model_dump_json(exclude=exclude) + " ".join(fingerprints)
+
+
+def _unset(start: StartConfig) -> dict[str, Any]:
+    """Younger keys of first weights that change nothing, at any depth."""
+    unset: dict[str, Any] = {} if start.only else {"only": True}
+    return {**unset, "then": True if start.then is None else _unset(start.then)}
 
 
 def length_of(config: TrainConfig) -> tuple[int, float | None]:

@@ -52,6 +52,21 @@ def test_a_part_by_its_prefix(tmp_path: Path) -> None:
     assert line.startswith("2 of 4 weights from front.pt")
 
 
+def test_parts_of_several_files_of_which_the_last_takes_precedence(tmp_path: Path) -> None:
+    first, second, net = Net(), Net(), Net()
+    fresh = net.rest.bias.clone()
+    then = StartConfig(checkpoint=saved(tmp_path / "second", second), only=("rest.weight",))
+    start = StartConfig(checkpoint=saved(tmp_path / "first", first), only=("front.", "rest.w"), then=then)
+    line = start_with(net, start)
+    assert torch.equal(net.front.weight, first.front.weight)
+    assert torch.equal(net.front.bias, first.front.bias)
+    assert torch.equal(net.rest.weight, second.rest.weight)
+    assert torch.equal(net.rest.bias, fresh)
+    assert line.startswith("3 of 4 weights from first (sha256 ")
+    assert "; 1 of 4 weights from second (sha256 " in line
+    assert first_training_data(start) == ("mini_av_train:train", "mini_av_train:train")
+
+
 def test_names_of_no_weight_and_other_shapes_are_errors(tmp_path: Path) -> None:
     path = saved(tmp_path / "stage1", Net())
     with pytest.raises(CheckpointError, match=r"none of its weights .*front.bias.* set start_from.prefix"):
@@ -86,7 +101,11 @@ def test_a_training_is_identified_by_its_first_weights() -> None:
         run_identity(config.model_copy(update={"start_from": each}), fingerprints=("a", "b")) for each in (None, start)
     )
     assert "start_from" not in plain
-    assert '"start_from":{"checkpoint":"flow_tse_mini"' in started
+    # As before there were `only` and `then`, so that trainings of then go on.
+    assert '"start_from":{"checkpoint":"flow_tse_mini","prefix":""}' in started
+    parts = start.model_copy(update={"then": StartConfig(checkpoint="a", only=("b",))})
+    with_parts = run_identity(config.model_copy(update={"start_from": parts}), fingerprints=("a", "b"))
+    assert '"then":{"checkpoint":"a","prefix":"","only":["b"]}' in with_parts
 
 
 def _shapes(config: TrainConfig) -> dict[str, torch.Size]:
@@ -97,20 +116,22 @@ def _shapes(config: TrainConfig) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in net.state_dict().items()}
 
 
-STAGES = {
-    name: Path(config.start_from.checkpoint).name
+STAGES = [
+    (name, file)
     for name, config in ((name, load_train_config(name)) for name in shipped_names("train"))
     if config.start_from is not None
-}
+    for file in config.start_from.files()
+]
 
 
-@pytest.mark.parametrize(("name", "earlier"), STAGES.items(), ids=STAGES)
-def test_a_config_fits_to_the_stage_that_it_starts_from(name: str, earlier: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "file"), STAGES, ids=[f"{name}-{Path(file.checkpoint).name}" for name, file in STAGES]
+)
+def test_a_config_fits_to_the_stage_that_it_starts_from(name: str, file: StartConfig) -> None:
+    earlier = Path(file.checkpoint).name
     assert earlier in shipped_names("train")
-    later = load_train_config(name)
-    assert later.start_from is not None
-    own = _shapes(later)
-    first = {f"{later.start_from.prefix}{key}": shape for key, shape in _shapes(load_train_config(earlier)).items()}
-    shared = own.keys() & first.keys()
+    own = _shapes(load_train_config(name))
+    first = {f"{file.prefix}{key}": shape for key, shape in _shapes(load_train_config(earlier)).items()}
+    shared = {key for key in own.keys() & first.keys() if key.startswith(file.only or "")}
     assert len(shared) > 20
     assert {key for key in shared if own[key] != first[key]} == set()
