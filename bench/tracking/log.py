@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ...core.errors import DatasetError
+from ...core.hub.reference import is_reference
 from ...core.tracking.entries import end_as_killed, experiment_of, key_of, log, log_datasets, log_table, page_of, run_of
 from ...core.tracking.ids import TrackingIds, read_ids, write_ids
 from ...core.tracking.store import open_store, shown
@@ -217,7 +218,9 @@ def _system_parameters(facts: SystemRecord) -> dict[str, object]:
 
 
 def _checkpoint_name(checkpoint: str) -> str:
-    """Name of a checkpoint: its folder, of a path to its weights."""
+    """Name of a checkpoint: its folder, of a path to its weights; a reference to a hub as it is."""
+    if is_reference(checkpoint):
+        return checkpoint
     path = Path(checkpoint)
     return path.parent.name if path.suffix and path.parent.name else path.name
 

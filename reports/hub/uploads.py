@@ -32,13 +32,13 @@ def upload_of(given: str, reference: HubReference) -> Upload:
     """
     path = Path(given).expanduser()
     if path.suffix == ".zip" and path.is_file():
-        return _pack_upload(path)
+        return _pack_upload(path, reference)
     if (path / BOARD).is_file():
         return _board_upload(path, reference)
     return checkpoint_upload(given, reference)
 
 
-def _pack_upload(path: Path) -> Upload:
+def _pack_upload(path: Path, reference: HubReference) -> Upload:
     """A pack under its own name; the page speaks of packs in general, since a repository may hold several."""
     with (
         tempfile.TemporaryDirectory(prefix="tsebench-push-") as scratch,
@@ -49,7 +49,7 @@ def _pack_upload(path: Path) -> Upload:
     words = (
         f"{front_matter(front)}\n# Packs of runs of tsebench\n\n"
         "Each zip file is a run: rows, configs, versions, cards of the systems, and the estimates or their hashes.\n\n"
-        "```bash\ntsebench verify hf://datasets/ORG/NAME@REVISION/FILE.zip   # scores the estimates again\n```\n"
+        f"```bash\ntsebench verify {reference}/FILE.zip   # scores the estimates again\n```\n"
     )
     message = f"Pack of {record.team}, {_content(record)}, sha256 {sha256[:12]}"
     return Upload(kind="dataset", files={path.name: path, PAGE: words.encode()}, message=message)
