@@ -86,6 +86,19 @@ def report_run(
     say(f"report: {page.resolve()}")
 
 
+def ready_report() -> None:
+    """Do what a report needs and no value changes, while the values are computed: imports and templates."""
+    from ..reports.formats import registry
+    from ..reports.leaderboard import assemble
+    from ..reports.site.pages import ready_templates
+    from ..reports.terminal import papers, print_leaderboard
+
+    del assemble, papers, print_leaderboard
+    for name in names_of(FORMATS):
+        registry.load_report(name)
+    ready_templates()
+
+
 def say_files(written: Sequence[Path], out: Path) -> None:
     """Print the path of each written file in `out`, and the count of each sub-folder."""
     top = [str(path) for path in written if path.parent == out]

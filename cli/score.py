@@ -13,7 +13,7 @@ from ..core.progress import on_console
 from ..core.text import names_of
 from . import options
 from .commands import command
-from .output import FORMATS, console, report_run, say
+from .output import FORMATS, console, ready_report, report_run, say
 
 Estimates = Annotated[
     list[Path],
@@ -198,6 +198,7 @@ def score(
         shard=part,
         device=device,
         jobs=jobs,
+        meanwhile=None if part else ready_report,
         progress=progress,
         say=say,
     )

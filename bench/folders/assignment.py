@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from torch.nn import functional as F
 
 from ...core import ratios
@@ -77,6 +76,8 @@ def assign(files: PairedFiles, *, progress: ProgressFactory) -> PairedFiles:
 
 def best_order(closeness_db: NDArray[np.float64]) -> dict[int, int]:
     """Columns by row of the largest sum of a matrix [R, O]; the given order if it is as good."""
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - slow to import, and seldom needed
+
     rows, columns = linear_sum_assignment(closeness_db, maximize=True)
     same = np.arange(min(closeness_db.shape))
     if closeness_db[same, same].sum() >= closeness_db[rows, columns].sum() - TIE_DB:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,6 +56,7 @@ class ScoreOptions:
         permutation: for several outputs of each mixture, see `outputs.PERMUTATIONS`; None: one folder, paired by name.
         labelled: files are sounds of their mixtures, whose names end with a label, see `labelled_files`.
         shard: the part of the trials that is scored, into a folder of its own; None: all.
+        meanwhile: called once in a thread of its own while the workers compute.
     """
 
     out: Path
@@ -68,6 +70,7 @@ class ScoreOptions:
     device: str = "auto"
     jobs: int = 2
     cache: Path | None = None
+    meanwhile: Callable[[], object] | None = None
     progress: ProgressFactory = quiet
     say: Notify = silent
 
@@ -183,7 +186,12 @@ def _score(
     # Not cached: `score` has no --fresh, which the author of a metric would need.
     sources = [trials.answers("estimates", files=files, sample=k) for k, files in enumerate((trials.files, *others))]
     parts = (part for source in sources for part in scores.rows(options.system, source, chunks))
-    rows = [told_apart(row, trials.files) for part in parts for row in part.rows]
+    rows: list[ScoreRow] = []
+    with ThreadPoolExecutor(1, "meanwhile") as beside:
+        for number, part in enumerate(parts):
+            if number == 0 and options.meanwhile:  # from now on this thread mostly waits for the workers
+                beside.submit(options.meanwhile)
+            rows += [told_apart(row, trials.files) for row in part.rows]
     if not trials.files.mixtures:
         return rows, []
     # A mixture is one output for all references, so that every assignment gives the same values.

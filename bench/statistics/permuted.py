@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 from ...core.errors import DatasetError, shortened
 from ...core.json_text import parse_json
@@ -36,6 +35,8 @@ def assigned_errors(said: tuple[str, ...], found: tuple[str, ...]) -> tuple[tupl
         said: words of each speaker, separated by spaces; none is empty.
         found: as many recognised texts, in any order.
     """
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - slow to import; every report imports this module
+
     counts = [[count_errors(reference, text) for text in found] for reference in said]
     edits = np.array([[each.edits for each in row] for row in counts])
     rows, columns = linear_sum_assignment(edits)

@@ -58,6 +58,12 @@ def render_page(template: str, *, scripts: tuple[str, ...], **values: Any) -> st
     return _environment().get_template(template).render(code=code, policy=_policy(code), **values)
 
 
+def ready_templates() -> None:
+    """Compile the templates of a report's pages before there is anything to show; it takes half a second."""
+    for name in ("base", "macros", "report", "system", "trial"):
+        _environment().get_template(f"{name}.html.j2")
+
+
 def breakable(name: str) -> Markup:
     """A name, escaped, whose lines may break behind an underscore."""
     return escape(name).replace("_", Markup("_<wbr>"))

@@ -8,6 +8,7 @@ copies of these. The device stays with its process, so this is one of its own.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
@@ -31,7 +32,6 @@ from helpers.small_nets import (
 )
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
-from torch.utils._pytree import tree_flatten
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 from tsebench.core.validation import parse
@@ -87,9 +87,10 @@ class FakeValues(FakeTensorMode):
         if func is torch.ops.aten._local_scalar_dense.default:
             return self.answer if args[0].dtype == torch.bool else 0
         # A fake tensor that remembers its value would be computed with, on a device that cannot.
-        for fake in tree_flatten((args, kwargs))[0]:
-            if isinstance(fake, FakeTensor):
-                fake.constant = None
+        for given in args:
+            for fake in given if isinstance(given, (list, tuple)) else (given,):
+                if isinstance(fake, FakeTensor):
+                    fake.constant = None
         return super().__torch_dispatch__(func, types, args, kwargs)
 
 
@@ -129,8 +130,9 @@ def try_loss(config_name: str, folder: Path, *, padded: bool) -> None:
 
 
 def try_system(name: str, checkpoint: str, *, padded: bool) -> None:
+    few = {"steps": 2} if "steps" in inspect.signature(SYSTEMS.get(name)).parameters else {}
     with FakeValues(answer=True):
-        system = load_system(name, checkpoint=checkpoint, device=DEVICE_NAME)
+        system = load_system(name, checkpoint=checkpoint, device=DEVICE_NAME, **few)
     with FakeValues(answer=not padded):
         asked = items()
         batch = collate([query for query, _ in asked], device=DEVICE_NAME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +31,20 @@ def architecture_of(system: str) -> str | None:
     return max(fitting, key=len, default=None)
 
 
-def small_configs(architecture: str) -> list[str]:
+@cache
+def small_configs(architecture: str) -> tuple[str, ...]:
     """Names of the configs `<architecture>_mini*.yaml` that train it."""
     names = [path.stem for path in sorted(CONFIGS.glob(f"{architecture}_mini*.yaml"))]
-    return [name for name in names if load_train_config(name).system == architecture]
+    return tuple(name for name in names if load_train_config(name).system == architecture)
 
 
 def shallow(net_config: BaseModel) -> BaseModel:
-    """The same network with at most two of each kind of repeated layers: a first one and one that follows it."""
+    """The same network with at most two of each kind of repeated layers, steps and samples: one, and one after it."""
+    repeated = ("blocks", "stacks", "layers")
     depths = {
         name: 2
         for name, value in net_config.model_dump().items()
-        if name.endswith(("blocks", "stacks", "layers")) and isinstance(value, int) and value > 2
+        if (name.endswith(repeated) or name in {"steps", "draws"}) and isinstance(value, int) and value > 2
     }
     return net_config.model_copy(update=depths)
 
