@@ -12,6 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ...core.content_hash import ContentHash, content_hash, exists
+from ...core.hub.reference import is_reference
 from ...datasets.seeding import digest
 from .package_code import Code, code_of
 
@@ -66,11 +67,13 @@ def _is_outside(maker: Any) -> bool:
 
 
 def _without_paths(value: Any) -> Any:
-    """Options without the paths of files and folders."""
+    """Options without the paths of files and folders, and without references to a hub."""
     if isinstance(value, Mapping):
         return {str(key): _without_paths(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_paths(item) for item in value]
+    if is_reference(value):
+        return None
     return None if isinstance(value, str | Path) and exists(os.path.expanduser(value)) else value  # noqa: PTH111
 
 
