@@ -41,7 +41,7 @@ AsteroidPython = Annotated[
 Quick = Annotated[bool, Option("--quick", help="Few trials and repeats: whether all works, with rough numbers.")]
 
 
-@command("bench", place=115, summary="Measure the speed of this machine.", examples=EXAMPLES)
+@command("bench", place=116, summary="Measure the speed of this machine.", examples=EXAMPLES)
 def bench(
     sections: Sections = None,
     out: Out = None,

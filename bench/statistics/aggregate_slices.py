@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...core.processors import usable_processors
 from ..text_columns import coded
 from .aggregate import (
     FLOORED,
@@ -30,6 +32,7 @@ from .pooling import MEAN, pooling_of
 from .samples import SAMPLES, seed_spread
 
 Mask = NDArray[np.bool_]
+_THREADS = min(4, usable_processors())  # that look at parts
 
 
 def aggregate_parts(
@@ -102,16 +105,18 @@ class _Stratum:
 
     def cells(self, masks: Sequence[Mask], *, level: float, resamples: int, seed: int) -> list[list[Aggregate]]:
         """The aggregates of each part, a cell for each system that has rows in it."""
-        found = []
-        for mask in (given[self._order] for given in masks):
+
+        def part(given: Mask) -> list[Aggregate]:
+            mask = given[self._order]
             rows = self._count(mask)
             systems = [place for place, count in enumerate(rows) if count]
             sums = self._sums(mask & self._ok)
             own = [sums[place] for place in systems]
-            names = (seed, *self._key)
-            ends = intervals(own, MEAN, names, level=level, resamples=resamples)
-            found.append(list(self._cells(mask, systems, own, ends)))
-        return found
+            ends = intervals(own, MEAN, (seed, *self._key), level=level, resamples=resamples)
+            return list(self._cells(mask, systems, own, ends))
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return list(pool.map(part, masks))
 
     def _cells(
         self, mask: Mask, systems: Sequence[int], sums: Sequence[ClusterSums], ends: Sequence[tuple[float, float]]

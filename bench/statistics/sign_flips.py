@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from ...core.prefetch import ahead
 from .flip_groups import group_p_values, group_size
 from .resampling import FloatArray
 
@@ -149,14 +148,10 @@ def _count_reached(totals: FloatArray, limits: FloatArray, rng: np.random.Genera
     reached = np.zeros(n_pairs)
     # A multiple of 8, so that the length of a block leaves no trace in the stream of bytes.
     step = max(8, _BLOCK // max(8 * n_bytes, n_pairs) // 8 * 8)
-    starts = range(0, flips, step)
-
-    def bits_from(start: int) -> FloatArray:
+    for start in range(0, flips, step):
         length = min(step, flips - start)
         packed = np.frombuffer(rng.bytes(length * n_bytes), np.uint8).reshape(length, n_bytes)
-        return np.unpackbits(packed, axis=1, count=n_clusters).astype(np.float64)
-
-    for bits in ahead(bits_from, starts, threads=int(len(starts) > 1)):
+        bits = np.unpackbits(packed, axis=1, count=n_clusters).astype(np.float64)
         # Signs are 2 bits − 1, and so are their sums.
         flipped = 2.0 * (bits @ left if right is None else (bits @ left) @ right) - sums
         reached += np.count_nonzero(np.abs(flipped) >= limits, axis=0)

@@ -63,7 +63,7 @@ class DeviceTimes:
         return self.transfers_s + self.computing_s
 
     def rate(self) -> float:
-        """SignalBatch per second."""
+        """Trials per second."""
         return len(self.values[0]) / self.seconds
 
     def share(self) -> float:

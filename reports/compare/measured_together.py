@@ -7,6 +7,7 @@ many slices share them. The result of each is that of `PairedStratum.measure`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,10 @@ import numpy as np
 from ...bench.statistics.comparison import family_flips
 from ...bench.statistics.paired import Draws, Found, summed_differences
 from ...bench.statistics.pooling import MEAN
+from ...core.processors import usable_processors
 from .paired_strata import Mask, MeanSums, MeasuredDifference, PairedStratum, Resampling
+
+_THREADS = min(4, usable_processors())
 
 Part = tuple[PairedStratum, Mask]
 
@@ -36,14 +40,20 @@ def _differences(parts: Sequence[Part], own: dict[int, MeanSums], settings: Resa
     for place, sums in own.items():
         cell = parts[place][0]
         alike.setdefault((cell.dataset, cell.condition, cell.metric, len(sums.sums)), []).append(place)
-    found: dict[int, Found] = {}
-    for (*names, _), places in alike.items():
-        draws = Draws((settings.seed, *names), settings.level, settings.resamples, flips)
-        totals, sizes = (np.stack([own[place].sums[:, column] for place in places], axis=1) for column in (0, 1))
-        counts = np.array([float(own[place].n) for place in places])
-        for place, one in zip(places, summed_differences(totals, sizes, counts, draws), strict=True):
-            found[place] = replace(one, value=_mean(own[place]))
-    return found
+    with ThreadPoolExecutor(_THREADS) as pool:
+        measured = pool.map(lambda key: _group(key[:3], alike[key], own, settings, flips), alike)
+        return {place: one for group in measured for place, one in group.items()}
+
+
+def _group(
+    names: tuple[str, str, str], places: Sequence[int], own: dict[int, MeanSums], settings: Resampling, flips: int
+) -> dict[int, Found]:
+    """Differences with the same draws, by place among the parts."""
+    draws = Draws((settings.seed, *names), settings.level, settings.resamples, flips)
+    totals, sizes = (np.stack([own[place].sums[:, column] for place in places], axis=1) for column in (0, 1))
+    counts = np.array([float(own[place].n) for place in places])
+    found = zip(places, summed_differences(totals, sizes, counts, draws), strict=True)
+    return {place: replace(one, value=_mean(own[place])) for place, one in found}
 
 
 def _mean(own: MeanSums) -> float:
