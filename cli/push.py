@@ -42,7 +42,7 @@ The login is that of the hub's own client: `hf auth login`, or HF_TOKEN.
 """
 
 
-@command("push", place=135, summary="Push a checkpoint, a pack or a board to a hub.", examples=EXAMPLES)
+@command("push", place=137, summary="Push a checkpoint, a pack or a board to a hub.", examples=EXAMPLES)
 def push(what: What, where: Where, private: Private = None, message: Message = "", dry_run: DryRun = False) -> None:
     """Send a checkpoint as safetensors with its card, a pack, or the report of a board, as one commit."""
     from ..core.hub.reference import parse_reference

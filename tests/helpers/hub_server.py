@@ -67,7 +67,9 @@ class Hub:
 @contextmanager
 def hub_server(folder: Path, monkeypatch: pytest.MonkeyPatch, *, token: str | None = TOKEN) -> Iterator[Hub]:
     """A hub that huggingface_hub uses in this process, with a cache and a login of its own."""
-    from huggingface_hub import constants
+    reason = "huggingface_hub or safetensors is not installed; pip install '.[hub]'"
+    pytest.importorskip("safetensors", reason=reason)
+    constants = pytest.importorskip("huggingface_hub.constants", reason=reason)
 
     hub = Hub()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"hub": hub}))
