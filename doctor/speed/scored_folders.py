@@ -1,4 +1,4 @@
-"""`tsebench score`, the whole command, against a plain loop over asteroid's metrics."""
+"""`tsebench score`, the whole command, against the package pesq alone and a plain loop over asteroid's metrics."""
 
 from __future__ import annotations
 
@@ -20,16 +20,25 @@ from .talkers import ScoredFolders, source, talkers_of, write_trials
 TRIALS, REPEATS = 300, 3
 BASES = ("sdr", "si_sdr", "snr", "pesq", "stoi")
 METRICS = ",".join([*BASES, *(f"{name}i" for name in BASES)])
+JOBS = 2
 PEER = Path(__file__).with_name("asteroid_loop.py")
+FLOOR = Path(__file__).with_name("pesq_floor.py")
 OF_PEER = ("sdr", "si_sdr", "pesq", "stoi")
 
 
 @dataclass(slots=True)
 class ScoreTimes:
-    """Seconds of every repeat."""
+    """Seconds of every repeat.
+
+    Attributes:
+        first_floor: PESQ alone of the first system's estimates and of the mixtures.
+        later_floor: PESQ alone of the later system's estimates.
+    """
 
     first: list[float] = field(default_factory=list)
     later: list[float] = field(default_factory=list)
+    first_floor: list[float] = field(default_factory=list)
+    later_floor: list[float] = field(default_factory=list)
     asteroid: list[float] = field(default_factory=list)
 
 
@@ -54,6 +63,9 @@ def _round(folders: ScoredFolders, place: Path, times: ScoreTimes, asteroid_pyth
     place.mkdir()
     for system, measured in zip(folders.estimates, (times.first, times.later), strict=True):
         measured.append(_seconds(_ours(folders, system, place), cache=place / "cache"))
+    first, later = folders.estimates
+    times.first_floor.append(_seconds(_floor(folders, first, folders.mixtures)))
+    times.later_floor.append(_seconds(_floor(folders, later)))
     if asteroid_python is None:
         return {}
     out = place / "asteroid.json"
@@ -67,8 +79,12 @@ def _ours(folders: ScoredFolders, system: Path, place: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "tsebench", "score", "--metrics", METRICS),
         *("--system", system.name, "--estimates", str(system), "--out", str(place / "run")),
-        *("--references", str(folders.references), "--mixtures", str(folders.mixtures)),
+        *("--references", str(folders.references), "--mixtures", str(folders.mixtures), "--jobs", str(JOBS)),
     ]
+
+
+def _floor(folders: ScoredFolders, *scored: Path) -> list[str]:
+    return [sys.executable, str(FLOOR), str(JOBS), str(folders.references), *map(str, scored)]
 
 
 def _seconds(command: list[str], *, cache: Path | None = None) -> float:
@@ -92,10 +108,11 @@ def _explained(trials: int, repeats: int, talkers: str) -> str:
     return (
         f"The whole command with its start, on {trials} trials of 5 to 7 s at 8000 Hz (two of the "
         f"{talkers}, 16-bit wav files): {', '.join(BASES)} and the improvement of each "
-        "over the mixture, `--jobs 2`, with the leaderboard and the report. The first system on a "
+        f"over the mixture, `--jobs {JOBS}`, with the leaderboard and the report. The first system on a "
         "set also needs the scores of the mixtures, which are kept for every later one. The other "
         "side reads the same files in a loop and calls `asteroid.metrics.get_metrics` with "
-        f"{', '.join(OF_PEER)}, which takes the metrics of input and output every time. Medians of "
+        f"{', '.join(OF_PEER)}, which takes the metrics of input and output every time. The floor is a "
+        f"pool of {JOBS} processes that read the same files and call the package pesq alone. Medians of "
         f"{repeats} rounds, in which all sides take turns."
     )
 
@@ -103,15 +120,18 @@ def _explained(trials: int, repeats: int, talkers: str) -> str:
 def _table(times: ScoreTimes) -> str:
     peer = median(times.asteroid) if times.asteroid else None
     lines = [
-        ["`tsebench score`, first system", *_cells(median(times.first), peer)],
-        ["`tsebench score`, later system", *_cells(median(times.later), peer)],
-        ["loop over asteroid", f"{peer:.1f}" if peer else "not measured", ""],
+        ["`tsebench score`, first system", *_cells(times.first, times.first_floor, peer)],
+        ["`tsebench score`, later system", *_cells(times.later, times.later_floor, peer)],
+        ["loop over asteroid", f"{peer:.1f}" if peer else "not measured", "", "", ""],
     ]
-    return table(["", "seconds", "times faster"], lines)
+    return table(["", "seconds", "floor", "times the floor", "times faster than asteroid"], lines)
 
 
-def _cells(seconds: float, peer: float | None) -> tuple[str, str]:
-    return f"{seconds:.1f}", f"{peer / seconds:.1f}" if peer else "not measured"
+def _cells(ours: list[float], floor: list[float], peer: float | None) -> tuple[str, str, str, str]:
+    """Seconds of ours and of the floor, and how they compare; the ratio is the median of those of each round."""
+    ratio = median(one / other for one, other in zip(ours, floor, strict=True))
+    faster = f"{peer / median(ours):.1f}" if peer else "not measured"
+    return f"{median(ours):.1f}", f"{median(floor):.1f}", f"{ratio:.2f}", faster
 
 
 def _agreement(differences: dict[str, float]) -> list[str]:
