@@ -48,9 +48,8 @@ from ..datasets.signals.audio import Samples
 from ..datasets.types import ClueKind
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
-from .shared.estimate_files import extract_each, read_estimate, without_folder
+from .shared.estimate_files import extract_each, naming_full_disk, read_estimate, without_folder
 from .shared.external_program import Job, Program, run_program
-from .shared.full_disk import naming_full_disk
 from .shared.program_files import program_hash
 
 _UNSEEN = "a program may read files that are not named"

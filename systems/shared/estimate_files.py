@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...core.errors import AudioError, ExtractionError
+from ...core.errors import NO_SPACE, AudioError, ExtractionError
 from ...datasets.signals import audio, audio_kinds
 from ...datasets.signals.audio import Samples
 from ..protocol import Extraction, far_too_long
@@ -83,3 +84,27 @@ def without_folder(folder: Path) -> Iterator[None]:
         yield
     except ExtractionError as error:
         raise ExtractionError(str(error).replace(f"{folder}{os.sep}", "")) from None
+
+
+@contextmanager
+def naming_full_disk(folder: Path, *, needed_bytes: int) -> Iterator[None]:
+    """Give a failure inside the reason `no_space` where the folder's disk has less room than the files need.
+
+    Args:
+        folder: of the files that are written inside.
+        needed_bytes: size of the largest of them.
+
+    Raises:
+        ExtractionError: something failed, and there is no room; the message starts with `no_space:`. With enough room
+            the failure stays as it is.
+    """
+    try:
+        yield
+    except (AudioError, ExtractionError, OSError) as error:
+        free = shutil.disk_usage(folder).free
+        if free >= needed_bytes:
+            raise
+        raise ExtractionError(
+            f"{NO_SPACE}: {str(folder.parent)!r} has {free} bytes left, and {needed_bytes} are needed; make room, or "
+            f"set TMPDIR to another folder ({error})"
+        ) from None
