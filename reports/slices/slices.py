@@ -131,7 +131,8 @@ def _values(rows: pd.DataFrame, dimension: Dimension) -> pd.Series:
     columns = [TAG_PREFIX + tag for tag in dimension.tags if TAG_PREFIX + tag in rows]
     if not columns:
         return pd.Series(np.nan, index=rows.index, dtype=object)
-    values = rows[columns[0]]
+    # Columns of texts are categories, each with its own values.
+    values = rows[columns[0]].astype(object) if len(columns) > 1 else rows[columns[0]]
     for column in columns[1:]:
         values = values.where(values.notna(), rows[column])
     if TAG_PREFIX + dimension.unless in rows:

@@ -11,6 +11,7 @@ import pytest
 from tsebench.bench.statistics.aggregate import Aggregate, aggregate
 from tsebench.bench.statistics.aggregate_slices import aggregate_parts
 from tsebench.bench.statistics.pooling import decisions
+from tsebench.bench.text_columns import coded
 from tsebench.reports.slices.dimensions import DIMENSIONS, UNKNOWN, Dimension, condition_slices
 from tsebench.reports.slices.slices import aggregate_slices, dimensions_of, parts_of
 
@@ -39,6 +40,7 @@ def frame(values: list[float], system: str = "net", **columns: object) -> pd.Dat
 
 
 def counts(rows: pd.DataFrame, name: str) -> dict[str, int]:
+    rows = coded(rows, rows.columns)  # as a leaderboard has them
     (dimension,) = (d for d in dimensions_of(rows) if d.name == name)
     return {part.slice.value: int(part.mask.sum()) for part in parts_of(rows, dimension)}
 
