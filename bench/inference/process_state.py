@@ -64,22 +64,25 @@ class Interrupts:
 
 @contextmanager
 def interrupts_watched() -> Iterator[Interrupts]:
-    """Notice SIGINT in the block, besides what its handler does."""
+    """Notice SIGINT and SIGTERM in the block, besides what their handlers do."""
     seen = Interrupts()
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield seen  # SIGINT is ignored, or interrupts another thread
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    watched = {number: before for number, before in handlers.items() if callable(before)}
+    if threading.current_thread() is not threading.main_thread() or not watched:
+        yield seen  # they are ignored, end the process at once, or interrupt another thread
         return
 
     def notice(number: int, frame: FrameType | None) -> None:
         seen.real = True
-        before(number, frame)
+        watched[signal.Signals(number)](number, frame)
 
-    signal.signal(signal.SIGINT, notice)
+    for number in watched:
+        signal.signal(number, notice)
     try:
         yield seen
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, before in watched.items():
+            signal.signal(number, before)
 
 
 class OwnGenerators:

@@ -356,6 +356,22 @@ def test_an_interrupt_by_the_user_is_not_an_answer() -> None:
         ask(Fake(stop))
 
 
+def test_an_end_by_a_queue_is_not_an_answer() -> None:
+    """The command line takes SIGTERM as Ctrl-C."""
+
+    def end(batch: QueryBatch) -> Extraction:
+        signal.raise_signal(signal.SIGTERM)
+        return copy(batch)
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask(Fake(end))
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_an_interrupt_that_a_system_catches_still_ends_the_run() -> None:
     def stop(batch: QueryBatch) -> Extraction:
         with suppress(KeyboardInterrupt):
