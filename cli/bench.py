@@ -53,7 +53,7 @@ def bench(
     """Measure the speed of this machine: metrics, scoring, runs, Whisper, reports, as tables in Markdown.
 
     Each side of a table is measured in turn, with one thread of linear algebra unless the environment says otherwise
-    (OMP_NUM_THREADS). Let nothing else run meanwhile. Packages that are compared with and are not installed are named.
+    (OMP_NUM_THREADS). Let nothing else run. Packages that are compared with and are not installed are named.
     """
     from ..doctor.speed.page import THREADS, head, load, put_sections
     from ..doctor.speed.sections import Settings, chosen_sections, measured

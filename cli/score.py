@@ -198,7 +198,7 @@ def score(
         shard=part,
         device=device,
         jobs=jobs,
-        meanwhile=None if part else ready_report,
+        get_ready=None if part else ready_report,
         progress=progress,
         say=say,
     )

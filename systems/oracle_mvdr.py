@@ -27,6 +27,7 @@ from ..datasets.types import Truth
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
 from .shared.batches import answer_at_all
+from .shared.beamforming import covariance, loaded
 from .shared.masks import Stft, safe_ratio
 
 
@@ -88,20 +89,7 @@ class MvdrOracle:
 
     def _filters(self, spectra: Tensor, mask: Tensor) -> Tensor:
         """Filters [F, C, C], one column for each channel."""
-        count = len(spectra)
-        signal, noise = _covariance(spectra, mask), _covariance(spectra, 1.0 - mask)
-        trace = noise.diagonal(dim1=-2, dim2=-1).real.sum(dim=-1)
-        load = self._loading * trace / count
-        # Where there is no interference at all, any multiple of the identity passes the target.
-        load = torch.where(trace > 0, load, torch.ones_like(load))
-        identity = torch.eye(count, dtype=noise.dtype, device=noise.device)
-        ratio = torch.linalg.solve(noise + load[:, None, None] * identity, signal)
+        signal, noise = covariance(spectra, mask), covariance(spectra, 1.0 - mask)
+        ratio = torch.linalg.solve(loaded(noise, self._loading), signal)
         total = ratio.diagonal(dim1=-2, dim2=-1).real.sum(dim=-1)[:, None, None]
         return safe_ratio(ratio, total.to(ratio.dtype))
-
-
-def _covariance(spectra: Tensor, weights: Tensor) -> Tensor:
-    """Weighted spatial covariances [F, C, C] of spectra [C, F, N]; weights [F, N]."""
-    products = torch.einsum("fn,cfn,dfn->fcd", weights.to(spectra.dtype), spectra, spectra.conj())
-    total = weights.sum(dim=-1)[:, None, None].to(products.dtype)
-    return safe_ratio(products, total)

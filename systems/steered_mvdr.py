@@ -26,6 +26,7 @@ from ..datasets.signals.image_sources import SPEED_OF_SOUND_M_S
 from ..datasets.types import Direction
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
+from .shared.beamforming import covariance, loaded
 from .shared.masks import Stft
 
 _NO_DIRECTION = "the query has no direction of the target, and this system needs it"
@@ -115,13 +116,7 @@ class SteeredMvdr:
 
     def _covariance(self, spectra: Tensor, frequencies: Tensor) -> Tensor:
         """Covariances [F, C, C] of what is to be suppressed, with a loaded diagonal."""
-        count = len(spectra)
         if self._interference == "diffuse":
             apart_s = torch.cdist(self._positions, self._positions) / SPEED_OF_SOUND_M_S
-            covariance = torch.sinc(2 * frequencies[:, None, None] * apart_s).to(spectra.dtype)
-        else:
-            covariance = torch.einsum("cfn,dfn->fcd", spectra, spectra.conj())
-        load = self._loading * covariance.diagonal(dim1=-2, dim2=-1).real.mean(dim=-1)
-        # Where nothing sounds, any filter will do.
-        load = torch.where(load > 0, load, torch.ones_like(load))
-        return covariance + load[:, None, None] * torch.eye(count, dtype=spectra.dtype, device=spectra.device)
+            return loaded(torch.sinc(2 * frequencies[:, None, None] * apart_s).to(spectra.dtype), self._loading)
+        return loaded(covariance(spectra), self._loading)

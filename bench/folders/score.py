@@ -56,7 +56,8 @@ class ScoreOptions:
         permutation: for several outputs of each mixture, see `outputs.PERMUTATIONS`; None: one folder, paired by name.
         labelled: files are sounds of their mixtures, whose names end with a label, see `labelled_files`.
         shard: the part of the trials that is scored, into a folder of its own; None: all.
-        meanwhile: called once in a thread of its own while the workers compute.
+        get_ready: called once in a thread of its own while the workers compute, for what follows; what it raises is
+            ignored here, and must come again where the result is needed.
     """
 
     out: Path
@@ -70,7 +71,7 @@ class ScoreOptions:
     device: str = "auto"
     jobs: int = 2
     cache: Path | None = None
-    meanwhile: Callable[[], object] | None = None
+    get_ready: Callable[[], object] | None = None
     progress: ProgressFactory = quiet
     say: Notify = silent
 
@@ -187,10 +188,10 @@ def _score(
     sources = [trials.answers("estimates", files=files, sample=k) for k, files in enumerate((trials.files, *others))]
     parts = (part for source in sources for part in scores.rows(options.system, source, chunks))
     rows: list[ScoreRow] = []
-    with ThreadPoolExecutor(1, "meanwhile") as beside:
+    with ThreadPoolExecutor(1) as thread:
         for number, part in enumerate(parts):
-            if number == 0 and options.meanwhile:  # from now on this thread mostly waits for the workers
-                beside.submit(options.meanwhile)
+            if number == 0 and options.get_ready:  # from now on this thread mostly waits for the workers
+                thread.submit(options.get_ready)
             rows += [told_apart(row, trials.files) for row in part.rows]
     if not trials.files.mixtures:
         return rows, []

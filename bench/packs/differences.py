@@ -59,7 +59,7 @@ class MetricDifference:
 
     @property
     def problem(self) -> str:
-        """What differs, in words; "" if nothing does."""
+        """The first difference in words; "" if there is none."""
         if self.signatures is not None:
             claimed, own = (shortened(name, 100) for name in self.signatures)
             return f"claimed as {claimed!r} and scored here as {own!r}: these are not the same metric"

@@ -26,7 +26,7 @@ _THREADS = min(4, usable_processors())
 
 
 def group_size(flips: int) -> int:
-    """Members of the smallest group that has at least so many beside the observed one."""
+    """Members of the smallest group that has at least `flips` of them in addition to the observed one."""
     return 1 << max(_LOW, flips.bit_length())
 
 

@@ -47,7 +47,7 @@ def hub() -> ModuleType:
 
 
 def unreachable() -> tuple[type[Exception], ...]:
-    """Exceptions of a hub that cannot be reached, and of one that was told not to be; an HTTP answer is another one."""
+    """Exceptions where no hub answers: it cannot be reached, or HF_HUB_OFFLINE forbids it."""
     errors: Any = hub().errors
     return errors.HTTPError, errors.OfflineModeIsEnabled
 

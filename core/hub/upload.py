@@ -39,7 +39,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """What an upload came to.
+    """Result of an upload.
 
     Attributes:
         reference: of the commit that holds the files.

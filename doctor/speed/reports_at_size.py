@@ -112,7 +112,7 @@ def changed(run: Path, out: Path) -> None:
 
 
 def timed(*arguments: str) -> Cost:
-    """What a command of `tsebench` costs, its start included."""
+    """Cost of a command of `tsebench`, its start included."""
     # A process between: the memory of a child counts that of its parent, as long as it is a copy of it.
     command = [sys.executable, "-c", _TIMED, sys.executable, "-m", "tsebench", *arguments]
     wall_s, cpu_s, memory = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

@@ -1,4 +1,4 @@
-"""Sections of the page of speeds, and what they are measured with."""
+"""Sections of the page of speeds, and their settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...core.errors import UnknownNameError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What sections are measured with.
+    """Device, data and effort of all measurements.
 
     Attributes:
         device: of runs and of Whisper: "cpu", "cuda" or "cuda:N".

@@ -1,4 +1,4 @@
-"""What is pushed to a hub: files and a page of words for each kind of thing.
+"""Files for a hub, with a page in words: of checkpoints, packs and boards.
 
 Used elsewhere: `upload_of` (`uploads`), which finds out what a path holds.
 """

@@ -1,4 +1,4 @@
-"""What a path holds, and its files for a hub: a checkpoint, a pack, or the report of a board."""
+"""Files for a hub by their path: of a checkpoint, a pack, or the report of a board."""
 
 from __future__ import annotations
 
