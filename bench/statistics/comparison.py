@@ -22,8 +22,9 @@ from .paired import Draws, mean_differences, pooled_difference
 from .pooling import MEAN, pooling_of
 from .resampling import FloatArray
 from .samples import one_per_trial
-from .sign_flips import FLIPS
+from .sign_flips import FLIPS, PRECISE
 
+_AFFORDABLE = 2**19 - 1  # assignments of a comparison: some 10 ms
 ALPHA = 0.05  # a difference is significant if its adjusted p-value is smaller
 
 
@@ -123,7 +124,8 @@ def compare_pairs(
     of = coded(of, ("dataset", "condition", "metric", "status", "reason", "detail"))
     pooling = pooling_of(of, metric)
     ok = _scored(of[pooling.counted(of)], condition, metric)
-    draws = Draws((seed, dataset, condition, metric), level, resamples, family_flips(len(pairs)))
+    flips = precise_flips(len(pairs)) if pooling is MEAN else family_flips(len(pairs))
+    draws = Draws((seed, dataset, condition, metric), level, resamples, flips)
     wanted = None if bounded is None else np.array([pair in bounded for pair in pairs], np.bool_)
     compared = (
         mean_differences(ok, pairs, draws, bounded=wanted)
@@ -153,6 +155,15 @@ def compare_pairs(
 def family_flips(comparisons: int) -> int:
     """Random assignments for a family: many comparisons need small p-values, and the smallest is 1 / (1 + flips)."""
     return max(FLIPS, math.ceil(4 * comparisons / ALPHA))
+
+
+def precise_flips(comparisons: int) -> int:
+    """Random assignments by which the decisions of a family hardly depend on the draw.
+
+    `PRECISE` of them reach the limit of a comparison whose p-value is the smallest level of Holm's steps, so that the
+    p-value is known to a fifth of its size.
+    """
+    return max(family_flips(comparisons), min(math.ceil(PRECISE * comparisons / ALPHA), _AFFORDABLE))
 
 
 def holm(p_values: Sequence[float] | FloatArray) -> FloatArray:

@@ -10,9 +10,9 @@ which is why it tends to the right level without symmetry too (Janssen 1999): fo
 and 7 % at 40, less than the percentile bootstrap's. It cannot call anything significant with fewer than 6 clusters: the
 smallest p-value is 2^(1−K).
 
-A family of many comparisons needs p-values below 1 / (1 + `FLIPS`). A comparison whose p-value is at most 0.001 is
-tested again with more assignments (`flip_groups`), and the second p-value stands. The level α holds: for α ≥ 0.001 only
-comparisons with a first p-value of at most α are significant, and below only those with such a second one.
+A family of many comparisons needs p-values below 1 / (1 + `FLIPS`). A comparison whose p-value is at most 0.0025 is
+tested again with more assignments (`flip_groups`), and the second p-value stands. The level α holds: for α ≥ 0.0025
+only comparisons with a first p-value of at most α are significant, and below only those with such a second one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ FLIPS = 9999
 """Random sign assignments where 2^K are too many."""
 
 _EXACT = 14  # clusters up to which all are tried: 2^13, since a sign common to all is no matter
-_SMALL = 10.0 / (1 + FLIPS)  # p-value up to which more assignments are worth their time
+PRECISE = 25
+"""Assignments that reach a limit by which its p-value is known well enough."""
+_SMALL = PRECISE / (1 + FLIPS)  # p-value up to which more assignments are worth their time
 _BLOCK = 2**18  # numbers held in memory at once: few enough for the cache
 _MANY = 200  # comparisons from which a factorisation pays
 _SPARE = 8  # columns of a sketch beyond the rank that is looked for
@@ -46,7 +48,7 @@ def sign_flip_p_values(totals: FloatArray, *, rng: np.random.Generator, flips: i
 
     All assignments of signs are tried where at most 14 sums of a column differ from 0. Otherwise `flips` are drawn,
     common to all columns, and the observed one counts as one more, so that the level holds for any number of draws
-    (Phipson & Smyth 2010). More than `FLIPS` are for columns whose p-value by `FLIPS` is at most 0.001.
+    (Phipson & Smyth 2010). More than `FLIPS` are for columns whose p-value by `FLIPS` is at most 0.0025.
 
     Args:
         totals: [K, P], finite: sum of the differences in each cluster, for each of P comparisons.

@@ -7,6 +7,7 @@ import pytest
 from scipy import special
 
 from tsebench.bench.statistics import flip_groups, sign_flips
+from tsebench.bench.statistics.comparison import ALPHA, precise_flips
 from tsebench.bench.statistics.flip_groups import group_p_values, group_size
 from tsebench.bench.statistics.sign_flips import FLIPS, sign_flip_p_values
 
@@ -59,3 +60,15 @@ def test_the_level_holds_with_a_second_test() -> None:
     p_values = sign_flip_p_values(totals, rng=np.random.default_rng(8), flips=20_000)
     for level in (0.05, 0.0005):
         assert np.count_nonzero(p_values <= level) <= 4000 * level + 4 * np.sqrt(4000 * level)
+
+
+def test_decisions_of_a_family_hardly_depend_on_the_draw() -> None:
+    """190 comparisons: at the smallest level of Holm's steps, 2^17 members give a p-value to a fifth of its size."""
+    level = ALPHA / 190
+    totals = np.random.default_rng(9).normal(size=(2000, 4))
+    totals += -special.ndtri(level / 2) * np.sqrt(np.square(totals).sum(axis=0)) / 2000 - totals.mean(axis=0)
+    expected = 2 * special.ndtr(-totals.sum(axis=0) / np.sqrt(np.square(totals).sum(axis=0)))
+    seeds = map(np.random.default_rng, range(10))
+    found = np.array([sign_flip_p_values(totals, rng=rng, flips=precise_flips(190)) for rng in seeds]) / expected
+    assert found.mean() == pytest.approx(1.0, abs=0.15)
+    assert found.std() < 0.3
