@@ -27,7 +27,7 @@ from ..core.text import visible
 from ..datasets.types import ConditionKind, Tag
 from .outcome import CRASHED, Score, Status
 from .run_folders import run_folders
-from .text_columns import decoded, encoded, in_order, places
+from .text_columns import CODED, decoded, encoded, in_order, places, taken
 
 TAG_PREFIX = "tag_"
 NEAREST = "nearest"
@@ -55,6 +55,7 @@ _OF_TRIAL = [
 _OF_VALUE = ["metric", "signature", "value", "status", "reason", "weight", "detail"]
 SCHEMA = pa.schema([pa.field(name, _NUMBERS.get(name, pa.string()), nullable=False) for name in _OF_TRIAL + _OF_VALUE])
 _TRANSIENT = rf"(?:^|:){CRASHED}$|(?:^|:){NO_SPACE}:"  # reasons that say nothing on the system
+_LARGE = 4096  # rows of a file from which it pays to open it a second time
 _THREADS = min(8, usable_processors())  # that read files
 _ORDER = ["system", "dataset", "trial_id", SAMPLE, "metric", "signature", "run_id"]
 
@@ -181,13 +182,13 @@ def _sorted_table(run_dirs: str | Path | Sequence[str | Path]) -> pa.Table:
     order = np.argsort(found, kind="stable")
     again = np.diff(found[order], prepend=-1) == 0
     if again.any():
-        table, again = table.take(order), np.asarray(again)
+        table, again = taken(table, order), np.asarray(again)
         # Whole rows take long to compare, and seldom need it.
         twice = again | np.append(again[1:], False)
         rows = decoded(table.filter(pa.array(twice))).to_pandas()
         _check_unique(rows.drop_duplicates())
         return table.filter(pa.array(~again))
-    return table.take(order) if (np.diff(found) < 0).any() else table
+    return taken(table, order) if (np.diff(found) < 0).any() else table
 
 
 def _read_run(folder: Path) -> pa.Table:
@@ -215,20 +216,32 @@ def read_shard_table(path: Path) -> pa.Table:
 def _raw_table(path: Path) -> pa.Table:
     """The columns of a shard, without a look at the values."""
     try:
-        with pq.ParquetFile(path) as file:
-            table = file.read(use_threads=False)
+        table = _stored_table(path)
         tags = [name for name in table.column_names if name.startswith(TAG_PREFIX)]
         if SAMPLE not in table.column_names:
             table = table.append_column(SCHEMA.field(SAMPLE), pa.array(np.zeros(table.num_rows, np.int32)))
-        wanted = pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in sorted(tags))])
-        missing = sorted(set(wanted.names) - set(table.column_names))
+        wanted = [*SCHEMA, *(pa.field(name, pa.string()) for name in sorted(tags))]
+        missing = sorted({field.name for field in wanted} - set(table.column_names))
         if not missing:
-            table = encoded(table.select(wanted.names).cast(wanted))
+            table = table.select([field.name for field in wanted])
+            coded = [pa.types.is_dictionary(field.type) for field in table.schema]
+            fields = [f.with_type(CODED) if is_coded else f for f, is_coded in zip(wanted, coded, strict=True)]
+            table = encoded(table.cast(pa.schema(fields)))
     except (OSError, ValueError, LookupError, MemoryError, pa.ArrowException) as error:
         raise _damaged(path, str(error)) from None
     if missing:
         raise DatasetError(f"shard {str(path)!r} is not a file of score rows: columns {listed(missing)} are missing")
     return table
+
+
+def _stored_table(path: Path) -> pa.Table:
+    """The columns as they are stored; texts of a large file are read as the dictionaries that they are stored as."""
+    with pq.ParquetFile(path) as file:
+        if file.metadata.num_rows < _LARGE:
+            return file.read(use_threads=False)
+        texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
+        with pq.ParquetFile(path, metadata=file.metadata, read_dictionary=texts) as coded:
+            return coded.read(use_threads=False)
 
 
 def _checked(path: Path, table: pa.Table) -> pa.Table:

@@ -41,11 +41,22 @@ def in_order(table: pa.Table) -> pa.Table:
         if pa.types.is_dictionary(field.type) and table.num_rows:
             column = table.column(place).chunk(0)
             order = pc.array_sort_indices(column.dictionary).to_numpy()
+            if (np.diff(order) == 1).all():
+                continue
             ranks = np.empty(len(order), np.int32)
             ranks[order] = np.arange(len(order), dtype=np.int32)
             indices = pc.take(pa.array(ranks), column.indices)
             sorted_column = pa.DictionaryArray.from_arrays(indices, column.dictionary.take(pa.array(order)))
             table = table.set_column(place, field, sorted_column)
+    return table
+
+
+def taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+    """Rows of an ordered table by number; a column of one text stays as it is."""
+    for place, field in enumerate(table.schema):
+        column = table.column(place).chunk(0)
+        if not (pa.types.is_dictionary(field.type) and len(column.dictionary) == 1 and not column.null_count):
+            table = table.set_column(place, field, column.take(pa.array(rows)))
     return table
 
 

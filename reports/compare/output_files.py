@@ -13,7 +13,6 @@ from ...core.errors import ConfigError
 from ...core.files import make_folder, write_atomic
 from ..tables.csv_text import to_csv
 from .junit import junit_xml, refusal_xml
-from .listening import write_listening
 from .markdown import comparison_markdown, refusal_markdown
 from .result import Change, Comparison
 
@@ -67,6 +66,9 @@ def write_comparison(
     Raises:
         ConfigError: `link_base` is no web address.
     """
+    # Players take torch, which takes long to import.
+    from .listening import write_listening  # noqa: PLC0415
+
     base = checked_base(link_base)
     folder = make_folder(out)
     listening = write_listening(comparison, folder, corpus_dirs=corpus_dirs)

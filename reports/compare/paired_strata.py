@@ -28,6 +28,7 @@ from .result import Coverage
 Mask = NDArray[np.bool_]
 _FIRST = 3  # trial ids that are named
 _COLUMNS = ["value", "status", "reason", "weight", "detail"]
+_OF_CELLS = ["system", "metric", "trial_id", *_COLUMNS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,16 @@ class PairedStratum:
         return self._counts
 
     @cached_property
+    def _paired(self) -> Mask:
+        """[N]: trials with a value in both."""
+        return np.logical_and(*self._counts)
+
+    @cached_property
+    def _lone(self) -> Mask:
+        """[N]: trials with a value in one run only, that the metric applies to."""
+        return np.logical_xor(*self._counts) & ~self.inapplicable
+
+    @cached_property
     def _counts(self) -> tuple[Mask, Mask]:
         return self._counted(self.base), self._counted(self.candidate)
 
@@ -120,15 +131,16 @@ class PairedStratum:
 
     def coverage(self, mask: Mask) -> Coverage:
         """Numbers of trials of a part by the runs that have a value."""
-        mask = mask & ~self.inapplicable
-        ours, theirs = self.counted()
-        lone = mask & (ours != theirs)
+        applies = np.count_nonzero(mask & ~self.inapplicable)
+        paired = np.count_nonzero(mask & self._paired & ~self.inapplicable)
+        lone = np.flatnonzero(mask & self._lone)
+        ours = np.count_nonzero(self._counts[0][lone])
         return Coverage(
-            paired=int((mask & ours & theirs).sum()),
-            base_only=int((lone & ours).sum()),
-            candidate_only=int((lone & theirs).sum()),
-            neither=int((mask & ~ours & ~theirs).sum()),
-            first=tuple(map(str, self.trials.index[lone][:_FIRST])),
+            paired=paired,
+            base_only=ours,
+            candidate_only=len(lone) - ours,
+            neither=applies - paired - len(lone),
+            first=tuple(map(str, self.trials.index[lone[:_FIRST]])),
         )
 
     def unchanged(self, mask: Mask) -> bool:
@@ -164,16 +176,14 @@ class PairedStratum:
     def _measure(self, mask: Mask, settings: Resampling, flips: int) -> MeasuredDifference:
         names = (settings.seed, self.dataset, self.condition, self.metric)
         draws = Draws(names, settings.level, settings.resamples, flips)
-        ours, theirs = self.counted()
-        both = mask & ours & theirs
+        both = mask & self._paired
         measure = self._means if self.pooling is MEAN else self._pooled
         base, candidate, found = measure(both, draws)
         return self.measured(mask, base, candidate, found)
 
     def measured(self, mask: Mask, base: float, candidate: float, found: Found) -> MeasuredDifference:
         """The difference of a part with the counts that belong to it."""
-        ours, theirs = self.counted()
-        n_changed = len(np.unique(self.clusters[mask & ours & theirs & self._other]))
+        n_changed = np.count_nonzero(np.bincount(self.clusters[mask & self._paired & self._other]))
         return MeasuredDifference(
             base=base, candidate=candidate, found=found, coverage=self.coverage(mask), n_changed=n_changed
         )
@@ -208,8 +218,7 @@ class PairedStratum:
 
     def mean_sums(self, mask: Mask) -> MeanSums:
         """Sums over the clusters of the paired trials of a part, of a metric whose values are averaged."""
-        ours, theirs = self.counted()
-        both = mask & ours & theirs
+        both = mask & self._paired
         base, candidate, weights = (numbers[both] for numbers in self._numbers)
         own = self.clusters[both]
         present = np.bincount(own) > 0
@@ -246,7 +255,7 @@ def cells_of(matched: Matched) -> Iterator[PairedStratum]:
     sides = alike([with_condition_labels(coded(rows, TEXTS)) for rows in shared])
     strata = {key for side in sides for key in _strata(side)}
     for dataset, condition in sorted(strata, key=lambda s: (s[0], condition_key(s[1]))):
-        own = [side[((side["dataset"] == dataset) & (side["condition"] == condition)).to_numpy()] for side in sides]
+        own = [_within(side, dataset, condition) for side in sides]
         yield from _cells(matched, dataset, condition, own)
 
 
@@ -255,13 +264,22 @@ def _strata(rows: pd.DataFrame) -> list[tuple[str, str]]:
     return [(str(dataset), str(condition)) for dataset, condition in pairs]
 
 
+def _within(rows: pd.DataFrame, dataset: str, condition: str) -> pd.DataFrame:
+    """The rows of one stratum."""
+    inside = ((rows["dataset"] == dataset) & (rows["condition"] == condition)).to_numpy()
+    return rows if inside.all() else rows[inside]
+
+
 def _cells(matched: Matched, dataset: str, condition: str, sides: Sequence[pd.DataFrame]) -> Iterator[PairedStratum]:
     """The cells of one stratum; `sides` are its rows in the base and the candidate run."""
     runs = (matched.candidate.facts, matched.base.facts)
     trials = _trials(sides)
     clusters = pd.factorize(trials["cluster"].to_numpy(), sort=True)[0].astype(np.int64)
     metrics = [(name, metric_facts(name, runs)) for in_dataset, name in matched.metrics if in_dataset == dataset]
-    groups = [{(str(s), str(m)): own for (s, m), own in side.groupby(["system", "metric"])} for side in sides]
+    groups = [
+        {(str(s), str(m)): own for (s, m), own in side[_OF_CELLS].groupby(["system", "metric"], observed=True)}
+        for side in sides
+    ]
     for pair in matched.pairs:
         for metric, facts in metrics:
             names = (pair.base, pair.candidate)
@@ -308,6 +326,8 @@ def _aligned(rows: pd.DataFrame | None, trials: pd.DataFrame) -> pd.DataFrame:
         )
     ids = rows["trial_id"].cat
     places = trials.index.get_indexer(ids.categories)[ids.codes]
+    if len(rows) == len(trials) and (np.diff(places) == 1).all():
+        return rows[_COLUMNS].set_axis(trials.index)
     lines = np.full(len(trials), -1, np.int64)
     lines[places] = np.arange(len(rows))
     found = rows[_COLUMNS].reset_index(drop=True).reindex(lines)
@@ -315,8 +335,8 @@ def _aligned(rows: pd.DataFrame | None, trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _aside(side: pd.DataFrame) -> Mask:
-    aside = (side["status"] == "undefined") & side["reason"].isin(INAPPLICABLE)
-    return aside.fillna(False).to_numpy(np.bool_)
+    undefined = (side["status"] == "undefined").fillna(False).to_numpy(np.bool_)
+    return undefined & side["reason"].isin(INAPPLICABLE).to_numpy(np.bool_) if undefined.any() else undefined
 
 
 def _differ(ours: pd.Series, theirs: pd.Series) -> Mask:
