@@ -34,21 +34,28 @@ def decoded(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def in_order(table: pa.Table) -> pa.Table:
-    """The table in one chunk, with one dictionary for each coded column, in alphabetical order."""
-    table = table.unify_dictionaries().combine_chunks()
-    for place, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type) and table.num_rows:
-            column = table.column(place).chunk(0)
-            order = pc.array_sort_indices(column.dictionary).to_numpy()
-            if (np.diff(order) == 1).all():
-                continue
-            ranks = np.empty(len(order), np.int32)
-            ranks[order] = np.arange(len(order), dtype=np.int32)
-            indices = pc.take(pa.array(ranks), column.indices)
-            sorted_column = pa.DictionaryArray.from_arrays(indices, column.dictionary.take(pa.array(order)))
-            table = table.set_column(place, field, sorted_column)
-    return table
+def in_order(columns: dict[str, pa.ChunkedArray]) -> pa.Table:
+    """Columns as a table in one chunk, with one dictionary for each coded column, in alphabetical order.
+
+    They are taken out of the argument one by one, so that no more than one is in memory twice.
+    """
+    found = {name: _in_order(columns.pop(name)) for name in list(columns)}
+    return pa.table(found)
+
+
+def _in_order(column: pa.ChunkedArray) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    whole = column.combine_chunks()
+    if not pa.types.is_dictionary(column.type) or not len(whole):
+        return whole
+    order = pc.array_sort_indices(whole.dictionary).to_numpy()
+    if (np.diff(order) == 1).all():
+        return whole
+    ranks = np.empty(len(order), np.int32)
+    ranks[order] = np.arange(len(order), dtype=np.int32)
+    indices = pc.take(pa.array(ranks), whole.indices)
+    return pa.DictionaryArray.from_arrays(indices, whole.dictionary.take(pa.array(order)))
 
 
 def taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:

@@ -19,8 +19,8 @@ from scipy.linalg import hadamard
 from ...core.processors import usable_processors
 from .resampling import FloatArray
 
-_SIDE = 128  # the transform of 2^14 codes is two products with matrices of this side
 _LOW = 14  # bits of a code that are transformed at once
+_MATRICES = tuple(hadamard(side).astype(np.float64) for side in (16, 32, 32))  # their Kronecker product transforms 2^14
 _COLUMNS = 8  # that are transformed at once
 _THREADS = min(4, usable_processors())
 
@@ -49,16 +49,25 @@ def group_p_values(totals: FloatArray, limits: FloatArray, *, rng: np.random.Gen
 
 def _reached(totals: FloatArray, limits: FloatArray, codes: NDArray[np.int64], bits: int) -> FloatArray:
     """Members [P] of the group that reach each limit, counted in cosets of the 2^14 of the low bits."""
-    matrix = hadamard(_SIDE).astype(np.float64)
     low, high = codes % (1 << _LOW), codes >> _LOW
     columns = np.ascontiguousarray(totals.T)
     reached = np.zeros(len(columns))
     for coset in range(1 << (bits - _LOW)):
         signs = 1.0 - 2.0 * _parities(high & coset)
-        spread = np.stack([np.bincount(low, weights=column * signs, minlength=1 << _LOW) for column in columns])
-        sums = matrix @ spread.reshape(-1, _SIDE, _SIDE) @ matrix
-        reached += np.count_nonzero(np.abs(sums) >= limits[:, None, None], axis=(1, 2))
+        spread = np.array(
+            [np.bincount(low, weights=column * signs, minlength=1 << _LOW) for column in columns], np.float64
+        )
+        reached += np.count_nonzero(np.abs(_transformed(spread)) >= limits[:, None], axis=1)
     return reached
+
+
+def _transformed(values: FloatArray) -> FloatArray:
+    """Walsh-Hadamard transforms [P, 2^14] of rows, one digit of the codes after the other."""
+    first, second, third = _MATRICES
+    values = values.reshape(-1, len(third)) @ third
+    values = second @ values.reshape(-1, len(second), len(third))
+    values = first @ values.reshape(-1, len(first), len(second) * len(third))
+    return values.reshape(-1, 1 << _LOW)
 
 
 def _parities(numbers: NDArray[np.int64]) -> NDArray[np.int64]:

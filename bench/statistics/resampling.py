@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float64]
 _WITHOUT_QUERY = "FMQ 1:0"  # as which trials without a query were stored before; the same draws as then
 
 _BLOCK = 2**18  # numbers held in memory at once: few enough for the cache
-_COUNTED = 2**13  # numbers that are counted at once
+_COUNTED = 2**16  # numbers that are counted at once
 _THREADS = min(4, usable_processors())  # that weigh columns
 _PANEL = 16  # columns that are multiplied at once
 

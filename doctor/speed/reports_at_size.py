@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from ...bench.metrics.protocol import MetricInfo
 from ...bench.metrics.registry import metric_info
+from ...bench.rows import ROWS, SAMPLE, read_shard_table, write_shard_table
+from ...core.files import make_folder
 from .page import load, table
 from .sections import Settings
 
@@ -46,9 +47,8 @@ class Cost:
 
 
 def simulate(folder: Path, *, systems: int = SYSTEMS, trials: int = TRIALS) -> None:
-    """A run folder: two trials to a mixture, failed values of PESQ, tags to slice by."""
+    """A run folder with one file for each system: two trials to a mixture, failed values of PESQ, tags to slice by."""
     rng = np.random.default_rng(0)
-    (folder / "rows").mkdir(parents=True)
     mixtures = [f"m{trial // 2:05d}" for trial in range(trials)]
     tags = {
         "input_snr_db": [f"{value:.1f}" for value in rng.uniform(-12, 12, trials)],
@@ -61,6 +61,7 @@ def simulate(folder: Path, *, systems: int = SYSTEMS, trials: int = TRIALS) -> N
         "run_id": ["sim"] * trials,
         "dataset": ["simulated"] * trials,
         "trial_id": [f"t{trial:05d}" for trial in range(trials)],
+        SAMPLE: np.zeros(trials, np.int32),
         "mixture_id": mixtures,
         "condition": ["FMQ"] * trials,
         "n_active": np.ones(trials, np.int32),
@@ -75,6 +76,7 @@ def simulate(folder: Path, *, systems: int = SYSTEMS, trials: int = TRIALS) -> N
     for place in range(systems):
         name = f"system_{place:02d}"
         quality = 4.0 + 12.0 * place / systems
+        tables = []
         costs[name] = {"params": 10.0 ** rng.uniform(5, 8) // 1, "rtf": 10.0 ** rng.uniform(-3, 0)}
         for metric, scale in METRICS.items():
             values = scale * (quality + hard + rng.normal(scale=1.5, size=trials))
@@ -90,8 +92,8 @@ def simulate(folder: Path, *, systems: int = SYSTEMS, trials: int = TRIALS) -> N
                 "status": np.where(failed, "failed", "ok"),
                 "reason": np.where(failed, "pesq_no_utterance", ""),
             }
-            path = folder / "rows" / f"part-{name}-{metric}.parquet"
-            pq.write_table(pa.table(table), path, compression="zstd")
+            tables.append(pa.table(table))
+        write_shard_table(folder / ROWS / f"part-{name}.parquet", pa.concat_tables(tables))
     facts = {name: {"family": "discriminative", "cost": cost} for name, cost in costs.items()}
     infos = TypeAdapter(dict[str, MetricInfo]).dump_python({name: metric_info(name) for name in METRICS}, mode="json")
     record = {"run_id": "sim", "name": "simulated", "systems": facts, "metrics": infos}
@@ -99,16 +101,18 @@ def simulate(folder: Path, *, systems: int = SYSTEMS, trials: int = TRIALS) -> N
 
 
 def changed(run: Path, out: Path) -> None:
-    """The same run with noise on the values of a third of its files."""
-    (out / "rows").mkdir(parents=True)
+    """The same run with noise on the values of every third metric of a system."""
+    make_folder(out)
     shutil.copy(run / "run.json", out / "run.json")
     rng = np.random.default_rng(1)
-    for number, path in enumerate(sorted((run / "rows").iterdir())):
-        table = pq.read_table(path)
-        if number % 3 == 0:
-            values = table["value"].to_numpy() + rng.normal(0.05, 0.5, table.num_rows)
-            table = table.set_column(table.column_names.index("value"), "value", pa.array(values))
-        pq.write_table(table, out / "rows" / path.name, compression="zstd")
+    for number, path in enumerate(sorted((run / ROWS).iterdir())):
+        table = read_shard_table(path)
+        chosen = [name for place, name in enumerate(sorted(METRICS)) if (len(METRICS) * number + place) % 3 == 0]
+        values = table["value"].to_numpy().copy()
+        noisy = np.isin(table["metric"].to_numpy(zero_copy_only=False), chosen)
+        values[noisy] += rng.normal(0.05, 0.5, int(noisy.sum()))
+        place = table.column_names.index("value")
+        write_shard_table(out / ROWS / path.name, table.set_column(place, table.schema.field(place), pa.array(values)))
 
 
 def timed(*arguments: str) -> Cost:

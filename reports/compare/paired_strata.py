@@ -131,10 +131,10 @@ class PairedStratum:
 
     def coverage(self, mask: Mask) -> Coverage:
         """Numbers of trials of a part by the runs that have a value."""
-        applies = np.count_nonzero(mask & ~self.inapplicable)
-        paired = np.count_nonzero(mask & self._paired & ~self.inapplicable)
+        applies = int(np.count_nonzero(mask & ~self.inapplicable))
+        paired = int(np.count_nonzero(mask & self._paired & ~self.inapplicable))
         lone = np.flatnonzero(mask & self._lone)
-        ours = np.count_nonzero(self._counts[0][lone])
+        ours = int(np.count_nonzero(self._counts[0][lone]))
         return Coverage(
             paired=paired,
             base_only=ours,
@@ -183,7 +183,7 @@ class PairedStratum:
 
     def measured(self, mask: Mask, base: float, candidate: float, found: Found) -> MeasuredDifference:
         """The difference of a part with the counts that belong to it."""
-        n_changed = np.count_nonzero(np.bincount(self.clusters[mask & self._paired & self._other]))
+        n_changed = int(np.count_nonzero(np.bincount(self.clusters[mask & self._paired & self._other])))
         return MeasuredDifference(
             base=base, candidate=candidate, found=found, coverage=self.coverage(mask), n_changed=n_changed
         )

@@ -16,8 +16,15 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.runs import rows_of
 
+from tsebench.bench import rows
 from tsebench.bench.rows import SCHEMA, ScoreRow, read_rows, read_shard, write_shard
 from tsebench.core.errors import ConfigError, DatasetError, OutputError
+
+
+@pytest.fixture(autouse=True, params=[rows._LARGE, 0], ids=["small", "large"])
+def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read as small ones are, and as large ones."""
+    monkeypatch.setattr(rows, "_LARGE", request.param)
 
 
 def row(trial: str = "t1", **changes: object) -> ScoreRow:

@@ -19,11 +19,10 @@
   });
 
   const MINUS = "\u2212", NOTHING = "\u2014";
+  // Values are whole numbers, in units of the last digit that is shown.
   const number = (value, digits) => {
-    if (value === null) return NOTHING;
-    if (Math.abs(value) > 1e300) return value < 0 ? `${MINUS}\u221e` : "\u221e";
-    const text = Math.abs(value).toFixed(digits);
-    return value < 0 && Number(text) !== 0 ? MINUS + text : text;
+    const size = Math.abs(value) === Infinity ? "\u221e" : (Math.abs(value) / 10 ** digits).toFixed(digits);
+    return value < 0 ? MINUS + size : size;
   };
   const small = (text, bad) => {
     const line = document.createElement("small");
@@ -32,13 +31,16 @@
     return line;
   };
   const fill = (place, cell, digits, count) => {
-    if (!cell) { place.replaceChildren(NOTHING); place.dataset.value = ""; return; }
-    const [mean, low, high, n, failed = 0, undefined_ = 0, floored = 0, inapplicable = 0] = cell;
-    place.dataset.value = mean ?? "";
-    place.replaceChildren(number(mean, digits));
-    place.append(small(low === null ? "" : `[${number(low, digits)}, ${number(high, digits)}]`));
+    const [value = "", below = "", above = "", ...counts] = cell.split(",");
+    const [n = count, failed = 0, undefined_ = 0, floored = 0, inapplicable = 0] = counts.map(Number);
+    const mean = Number(value);
+    place.dataset.value = value;
+    place.replaceChildren(value === "" ? NOTHING : number(mean, digits));
+    if (cell === "") return;
+    const ends = [mean - Number(below), mean + Number(above || below)].map((end) => number(end, digits));
+    place.append(small(below === "" ? "" : `[${ends.join(", ")}]`));
     if (n !== count - inapplicable) place.append(small(`n=${n}`));
-    if (failed) place.append(small(`${failed} failed`, !("quiet" in place.dataset)));
+    if (failed) place.append(small(`${failed} failed`, "fault" in place.dataset));
     if (undefined_) place.append(small(`${undefined_} undefined`));
     if (floored) place.append(small(`${floored} floored`));
   };
@@ -46,16 +48,17 @@
     const { slices, decimals } = data[card.dataset.table] ?? { slices: [] };
     const select = card.querySelector("[data-slices]");
     if (!select || !slices.length) return;
+    // Row by row, as the cells of a slice are.
     const cells = [...card.querySelectorAll("[data-cell]")].map((place) => ({
-      place, at: place.dataset.cell.split(".").map(Number),
-      nodes: [...place.childNodes], value: place.dataset.value,
+      place, nodes: [...place.childNodes], value: place.dataset.value ?? "",
     }));
     select.addEventListener("change", () => {
       const slice = select.value === "" ? null : slices[Number(select.value)];
-      for (const { place, at, nodes, value } of cells) {
-        if (slice) fill(place, slice.cells[at[0]][at[1]], decimals[at[1]], slice.n);
+      const own = slice?.cells.split(" ");
+      cells.forEach(({ place, nodes, value }, at) => {
+        if (slice) fill(place, own[at], decimals[at % decimals.length], slice.n);
         else { place.replaceChildren(...nodes); place.dataset.value = value; }
-      }
+      });
       card.classList.toggle("sliced", Boolean(slice));
       card.querySelector("[data-count]").textContent =
         slice ? `${slice.n} of ${card.dataset.trials} trials: ${slice.dimension} ${slice.text}` : card.dataset.all;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import special
+from scipy.linalg import hadamard
 
 from tsebench.bench.statistics import flip_groups, sign_flips
 from tsebench.bench.statistics.comparison import ALPHA, precise_flips
@@ -13,15 +14,15 @@ from tsebench.bench.statistics.sign_flips import FLIPS, sign_flip_p_values
 
 
 def test_sums_of_the_group_are_those_of_its_assignments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A group of 2^4 in cosets of 2^2, against the signs of each member written out."""
-    monkeypatch.setattr(flip_groups, "_SIDE", 2)
-    monkeypatch.setattr(flip_groups, "_LOW", 2)
+    """A group of 2^5 in cosets of 2^4, against the signs of each member written out."""
+    monkeypatch.setattr(flip_groups, "_MATRICES", tuple(hadamard(side).astype(np.float64) for side in (2, 4, 2)))
+    monkeypatch.setattr(flip_groups, "_LOW", 4)
     totals = np.random.default_rng(0).normal(0.3, 1.0, size=(9, 3))
-    codes = np.random.default_rng(1).integers(16, size=9)
-    members = [[(-1) ** (int(member) & int(code)).bit_count() for code in codes] for member in range(16)]
+    codes = np.random.default_rng(1).integers(32, size=9)
+    members = [[(-1) ** (int(member) & int(code)).bit_count() for code in codes] for member in range(32)]
     limits = np.abs(totals.sum(axis=0)) - 1e-9
     expected = (np.abs(np.array(members) @ totals) >= limits).mean(axis=0)
-    found = group_p_values(totals, limits, rng=np.random.default_rng(1), flips=15)
+    found = group_p_values(totals, limits, rng=np.random.default_rng(1), flips=31)
     assert found == pytest.approx(expected)
     assert len(set(expected)) > 1
 

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 from dataclasses import replace
+from math import inf, nan
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from helpers.site_runs import board_of, make_run, row
 from helpers.sparse_wav import write_silent_hours
 from PIL import Image
 
+from tsebench.bench.statistics.aggregate import Aggregate
 from tsebench.cli.demo import quantile_of
 from tsebench.core.errors import ConfigError, UnknownNameError
 from tsebench.reports.formats.registry import write_board
@@ -30,7 +32,7 @@ from tsebench.reports.site.pages import breakable, file_name
 from tsebench.reports.site.pictures import power, spectrogram_png, waveform_path
 from tsebench.reports.site.players import write_player
 from tsebench.reports.site.site import render, write_site
-from tsebench.reports.site.slice_tables import slice_json, sliced
+from tsebench.reports.site.slice_tables import cell_text, slice_json, sliced
 from tsebench.reports.site.sounds import Sound
 from tsebench.reports.site.transcripts import transcript_of
 from tsebench.reports.site.trial_facts import facts_of
@@ -177,10 +179,24 @@ def test_slices_are_those_of_the_rows(tmp_path: Path) -> None:
     ]
     data = slice_json(board.tables[0], found)
     assert data["decimals"] == [2]
-    cells = data["slices"][0]["cells"]  # type: ignore[index]
     assert [entry.system for entry in board.tables[0].entries] == ["net", "old"]
-    assert [cell[0][0] for cell in cells] == [11.5, 1.5]
-    assert [cell[0][3:] for cell in cells] == [[4], [4]]
+    texts = data["slices"][0]["cells"].split(" ")  # type: ignore[attr-defined,index]
+    assert [text.split(",")[0] for text in texts] == ["1150", "150"]
+
+
+def test_a_cell_of_a_slice_says_what_it_lacks() -> None:
+    facts = {"system": "net", "dataset": "set", "condition": "", "metric": "si_sdri", "trial_mean": 0.0, "median": 0.0}
+    whole = Aggregate(
+        **facts, n=8, n_undefined=0, n_inapplicable=0, n_failed=0, n_floored=0, mean=-0.004, ci_low=-1.25, ci_high=0.5
+    )
+    nothing, endless = (replace(whole, mean=mean, ci_low=nan, ci_high=nan) for mean in (nan, -inf))
+    assert cell_text(whole, "dB", 8) == "0,125,50"
+    assert cell_text(replace(whole, ci_high=1.25, n=9), "dB", 8) == "0,125,,9"
+    assert cell_text(whole, "dB", 9) == "0,125,50,8"
+    assert cell_text(replace(whole, n=6, n_failed=2), "dB", 8) == "0,125,50,6,2"
+    assert cell_text(replace(nothing, n=0, n_undefined=8), "dB", 8) == ",,,0,0,8"
+    assert cell_text(endless, "dB", 8) == "-Infinity"
+    assert cell_text(replace(whole, n=0, n_inapplicable=8), "dB", 8) == cell_text(None, "dB", 8) == ""
 
 
 def test_names_of_files_stay_in_their_folder() -> None:
