@@ -1,4 +1,4 @@
-"""Energy ratios in dB: pure, batched, differentiable functions, for training and for scoring.
+"""Energy ratios in dB: pure, batched functions for training and for scoring, differentiable where they get tensors.
 
 Signals have the shape [..., T], zero past their true length: the estimate ŝ, the reference s and the mixture x. Values
 in dB have the shape [...].
@@ -15,15 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import torch
-from torch import Tensor
+import numpy as np
 
-_Energies = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, ...]]
+from .arrays import Array, namespace, on_cpu
+
+_Energies = Callable[[Array, Array, Array | None], tuple[Array, ...]]
 """The energies above and below the line of a ratio [...], and any other that was divided by; of two
 signals [..., T] with their lengths [...] if they are padded."""
 
 
-def snr_db(*, estimate: Tensor, reference: Tensor) -> Tensor:
+def snr_db(*, estimate: Array, reference: Array) -> Array:
     """Signal-to-noise ratio 10 log10(‖s‖² / ‖s − ŝ‖²); it depends on the scale of the estimate.
 
     A silent estimate has 0 dB; a silent reference −C.
@@ -31,7 +32,7 @@ def snr_db(*, estimate: Tensor, reference: Tensor) -> Tensor:
     return _ratio_db(lambda e, s, _: (_energy(s), _energy(s - e)), estimate, reference)
 
 
-def si_sdr_db(*, estimate: Tensor, reference: Tensor, zero_mean: bool = True, lengths: Tensor | None = None) -> Tensor:
+def si_sdr_db(*, estimate: Array, reference: Array, zero_mean: bool = True, lengths: Array | None = None) -> Array:
     """Scale-invariant SDR 10 log10(‖αs‖² / ‖αs − ŝ‖²) with α = ⟨ŝ, s⟩ / ‖s‖²; −C if ŝ or s is silent.
 
     Args:
@@ -44,7 +45,7 @@ def si_sdr_db(*, estimate: Tensor, reference: Tensor, zero_mean: bool = True, le
     return _ratio_db(energies, estimate, reference, lengths, apart=True)
 
 
-def sd_sdr_db(*, estimate: Tensor, reference: Tensor, zero_mean: bool = True, lengths: Tensor | None = None) -> Tensor:
+def sd_sdr_db(*, estimate: Array, reference: Array, zero_mean: bool = True, lengths: Array | None = None) -> Array:
     """Scale-dependent SDR 10 log10(‖αs‖² / ‖s − ŝ‖²) with α = ⟨ŝ, s⟩ / ‖s‖².
 
     It is the SNR plus 10 log10 α², never above the SI-SDR, and −C if ŝ or s is silent. Arguments and source are those
@@ -54,7 +55,7 @@ def sd_sdr_db(*, estimate: Tensor, reference: Tensor, zero_mean: bool = True, le
     return _ratio_db(energies, estimate, reference, lengths)
 
 
-def thresholded_snr_db(*, estimate: Tensor, reference: Tensor, max_db: float = 30.0) -> Tensor:
+def thresholded_snr_db(*, estimate: Array, reference: Array, max_db: float = 30.0) -> Array:
     """SNR with a soft ceiling: 10 log10(‖s‖² / (‖s − ŝ‖² + τ‖s‖²)) with τ = 10^(−max_db/10).
 
     Training with it does not spend effort on examples that are better than the ceiling.
@@ -70,7 +71,7 @@ def thresholded_snr_db(*, estimate: Tensor, reference: Tensor, max_db: float = 3
     return energy_ratio_db(signal, noise)
 
 
-def thresholded_residual_db(*, estimate: Tensor, mixture: Tensor, max_db: float = 20.0) -> Tensor:
+def thresholded_residual_db(*, estimate: Array, mixture: Array, max_db: float = 20.0) -> Array:
     """Remaining level of the mixture where the target is absent; a loss, so lower is better.
 
     10 log10((‖ŝ‖² + τ‖x‖²) / ‖x‖²) with τ = 10^(−max_db/10). It differs from the published loss 10 log10(‖ŝ‖² + τ‖x‖²)
@@ -87,7 +88,7 @@ def thresholded_residual_db(*, estimate: Tensor, mixture: Tensor, max_db: float 
     return energy_ratio_db(_energy(estimate) + 10.0 ** (-max_db / 10.0) * everything, everything)
 
 
-def attenuation_db(*, mixture: Tensor, estimate: Tensor) -> Tensor:
+def attenuation_db(*, mixture: Array, estimate: Array) -> Array:
     """Level of the output against the mixture where the target is absent; lower is better.
 
     A = −10 log10(‖x‖² / ‖ŝ‖²): 0 for the mixture itself, −C for a silent estimate.
@@ -97,32 +98,33 @@ def attenuation_db(*, mixture: Tensor, estimate: Tensor) -> Tensor:
     return _ratio_db(lambda e, x, _: (_energy(e), _energy(x)), estimate, mixture)
 
 
-def energy_ratio_db(signal: Tensor, noise: Tensor) -> Tensor:
+def energy_ratio_db(signal: Array, noise: Array) -> Array:
     """10 log10(signal / noise) of two energies [...], clamped to ±C; −C if both are zero."""
-    limits = torch.finfo(signal.dtype)
-    above = torch.maximum(signal, limits.eps * noise).clamp(min=limits.tiny)
-    below = torch.maximum(noise, limits.eps * signal).clamp(min=limits.tiny / limits.eps)
-    return 10.0 * (torch.log10(above) - torch.log10(below))
+    xp = namespace(signal)
+    limits = xp.finfo(signal.dtype)
+    above = xp.clip(xp.maximum(signal, limits.eps * noise), limits.tiny, None)
+    below = xp.clip(xp.maximum(noise, limits.eps * signal), limits.tiny / limits.eps, None)
+    return 10.0 * (xp.log10(above) - xp.log10(below))
 
 
 def _ratio_db(
-    energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None = None, *, apart: bool = False
-) -> Tensor:
+    energies: _Energies, one: Array, other: Array, lengths: Array | None = None, *, apart: bool = False
+) -> Array:
     """Ratio of two energies in dB, of signals over their common peak, or each over its own if `apart`."""
     if _is_scored(one, other):
         above, below, *others = _row_by_row(energies, one, other, lengths)
         values = energy_ratio_db(above, below)
-        safe = _is_safe(torch.maximum(above, below))
+        safe = is_safe(namespace(above).maximum(above, below))
         for energy in others:
-            safe &= _is_safe(energy)
+            safe &= is_safe(energy)
         if bool(safe.all()):
             return values
         # Where it must be and nowhere else: a silent trial leaves no trace in its neighbours.
-        return torch.where(safe, values, _levelled_ratio_db(energies, one, other, lengths, apart))
+        return namespace(safe).where(safe, values, _levelled_ratio_db(energies, one, other, lengths, apart))
     return _levelled_ratio_db(energies, one, other, lengths, apart)
 
 
-def _levelled_ratio_db(energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None, apart: bool) -> Tensor:
+def _levelled_ratio_db(energies: _Energies, one: Array, other: Array, lengths: Array | None, apart: bool) -> Array:
     """The ratio of signals that are divided by their peak."""
     if apart:
         (one,), (other,) = levelled(one), levelled(other)
@@ -132,80 +134,85 @@ def _levelled_ratio_db(energies: _Energies, one: Tensor, other: Tensor, lengths:
     return energy_ratio_db(above, below)
 
 
-def _is_scored(one: Tensor, other: Tensor) -> bool:
+def _is_scored(one: Array, other: Array) -> bool:
     """Whether the signals are float64, on a CPU, and wanted without gradients.
 
     Then they need not be divided by a peak, which costs as much as all else: the energies show whether anything
     overflowed or vanished, and looking at them costs nothing.
     """
-    wanted = torch.is_grad_enabled() and (one.requires_grad or other.requires_grad)
-    return one.dtype == other.dtype == torch.float64 and one.device.type == "cpu" and not wanted
+    xp = namespace(one)
+    if not (one.dtype == other.dtype == xp.float64 and on_cpu(one)):
+        return False
+    return xp is np or not (xp.is_grad_enabled() and (one.requires_grad or other.requires_grad))
 
 
-def _is_safe(energies: Tensor) -> Tensor:
+def is_safe(energies: Array) -> Array:
     """[...]: which float64 energies are far from both ends of what float64 can hold."""
     return (energies > 1e-200) & (energies < 1e200)
 
 
-def _row_by_row(energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None) -> list[Tensor]:
+def _row_by_row(energies: _Energies, one: Array, other: Array, lengths: Array | None) -> list[Array]:
     """Energies [...] of one pair of signals after the other, which fit into a cache."""
+    xp = namespace(one)
     if one.shape != other.shape:
-        one, other = torch.broadcast_tensors(one, other)  # type: ignore[no-untyped-call]
+        one, other = xp.broadcast_arrays(one, other) if xp is np else xp.broadcast_tensors(one, other)
     shape = one.shape[:-1]
     pairs = [(one, other)]
     if shape:
-        rows = (signal.flatten(end_dim=-2) for signal in (one, other))
+        rows = (signal.reshape(-1, signal.shape[-1]) for signal in (one, other))
         pairs = list(zip(*rows, strict=True))
     if lengths is not None:
-        cuts = lengths.clamp(min=1).flatten().tolist()
+        cuts = xp.clip(lengths, 1, None).reshape(-1).tolist()
         pairs = [(x[:cut], y[:cut]) for (x, y), cut in zip(pairs, cuts, strict=True)]
     found = [energies(x, y, None) for x, y in pairs]
-    return [torch.stack(column).view(shape) for column in zip(*found, strict=True)]
+    return [xp.stack(column).reshape(shape) for column in zip(*found, strict=True)]
 
 
 def _scaled_energies(
-    estimate: Tensor, reference: Tensor, lengths: Tensor | None, *, scaled: bool, zero_mean: bool
-) -> tuple[Tensor, Tensor, Tensor]:
+    estimate: Array, reference: Array, lengths: Array | None, *, scaled: bool, zero_mean: bool
+) -> tuple[Array, Array, Array]:
     """‖αs‖²; ‖αs − ŝ‖², or ‖s − ŝ‖² if not `scaled`; ‖s‖². α = 0 if the reference is silent."""
+    xp = namespace(estimate)
     if zero_mean:
         estimate, reference = _centred(estimate, lengths), _centred(reference, lengths)
     energy = _energy(reference)
-    tiny = torch.finfo(energy.dtype).tiny
-    scale = torch.linalg.vecdot(estimate, reference) / energy.clamp(min=tiny)
-    gain = -scale.unsqueeze(-1) if scaled else scale.new_tensor(-1.0)
-    residual = torch.addcmul(estimate, reference, gain)
-    return scale.square() * energy, _energy(residual), energy
+    tiny = xp.finfo(energy.dtype).tiny
+    scale = xp.linalg.vecdot(estimate, reference) / xp.clip(energy, tiny, None)
+    residual = estimate - (scale[..., None] * reference if scaled else reference)
+    return xp.square(scale) * energy, _energy(residual), energy
 
 
-def _energy(signal: Tensor) -> Tensor:
-    energy: Tensor = torch.linalg.vecdot(signal, signal)
-    return energy
+def _energy(signal: Array) -> Array:
+    return namespace(signal).linalg.vecdot(signal, signal)
 
 
-def _centred(signal: Tensor, lengths: Tensor | None) -> Tensor:
+def _centred(signal: Array, lengths: Array | None) -> Array:
     """Without its mean; what lies past the length stays zero."""
+    xp = namespace(signal)
     if lengths is None:
-        return signal - signal.mean(dim=-1, keepdim=True)
-    count = lengths.to(signal.device).unsqueeze(-1)
-    inside = torch.arange(signal.shape[-1], device=signal.device) < count
-    mean = signal.sum(dim=-1, keepdim=True) / count.clamp(min=1)
-    return torch.where(inside, signal - mean, 0.0)
+        return signal - xp.mean(signal, axis=-1, keepdims=True)
+    count = xp.asarray(lengths, device=signal.device)[..., None]
+    inside = xp.arange(signal.shape[-1], device=signal.device) < count
+    mean = xp.sum(signal, axis=-1, keepdims=True) / xp.clip(count, 1, None)
+    return xp.where(inside, signal - mean, 0.0)
 
 
-def levelled(*signals: Tensor) -> list[Tensor]:
+def levelled(*signals: Array) -> list[Array]:
     """The signals over their common peak [...], so that squares neither overflow nor vanish.
 
     All ratios are unchanged by a common factor f(cŝ, cs) = f(ŝ, s), so the gradient with c held fixed is the exact one.
     Peaks under tiny / eps (1e-31 in float32, 1e-292 in float64) count as silence: the gradient there, about 1 / peak,
     would overflow.
     """
-    peaks = [_peak(signal.detach()) for signal in signals]
-    peak = peaks[0] if len(peaks) == 1 else torch.maximum(*peaks)
-    limits = torch.finfo(peak.dtype)
-    divisor = torch.where(peak > limits.tiny / limits.eps, peak, torch.inf)
+    xp = namespace(signals[0])
+    peaks = [_peak(signal if xp is np else signal.detach()) for signal in signals]
+    peak = peaks[0] if len(peaks) == 1 else xp.maximum(*peaks)
+    limits = xp.finfo(peak.dtype)
+    divisor = xp.where(peak > limits.tiny / limits.eps, peak, xp.inf)
     return [signal / divisor for signal in signals]
 
 
-def _peak(signal: Tensor) -> Tensor:
+def _peak(signal: Array) -> Array:
     """Largest |s| [..., 1]."""
-    return torch.maximum(signal.amax(dim=-1, keepdim=True), -signal.amin(dim=-1, keepdim=True))
+    xp = namespace(signal)
+    return xp.maximum(xp.amax(signal, axis=-1, keepdims=True), -xp.amin(signal, axis=-1, keepdims=True))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
-
-import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
+from typing import TYPE_CHECKING, Literal
 
 from ..core.errors import ConfigError, listed
 from .seeding import sample_seed
 from .signals.audio import resample
 from .types import Clues, Query, Truth, extent
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +72,9 @@ def collate(items: Iterable[Query | tuple[Query, Truth]], *, device: str = "cpu"
     Raises:
         ConfigError: there is none, something else is among them, or rates, channels or reference channels differ.
     """
+    import torch  # noqa: PLC0415 - slow to import, and files are scored without it
+    from torch.nn.utils.rnn import pad_sequence  # noqa: PLC0415
+
     queries = [_query(item) for item in ([items] if isinstance(items, Query) else items)]
     if not queries:
         raise ConfigError("a batch of no queries; give at least one, for example dataset.batch([0])")
@@ -132,6 +134,8 @@ def channel_of(signal: Tensor, channel: int) -> Tensor:
 
 def resampled(samples: Tensor, from_hz: int, to_hz: int) -> Tensor:
     """Resample a tensor [..., T] on the CPU."""
+    import torch  # noqa: PLC0415 - see `collate`
+
     return torch.from_numpy(resample(samples.cpu().numpy(), from_hz=from_hz, to_hz=to_hz))
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from ..datasets.batches import QueryBatch
 from ..datasets.types import ClueKind, Query, Truth
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "ACTIVITY_HOP_S",

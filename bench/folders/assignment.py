@@ -15,11 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from ...core import ratios
+from ...core.arrays import ended
 from ...core.errors import AudioError
 from ...core.progress import ProgressFactory
 from ...datasets.seeding import digest
@@ -97,21 +96,23 @@ def _assigned(files: PairedFiles, trials: Sequence[str], outputs: Sequence[str])
     return _Mixture(trials=trials, outputs=outputs, taken=taken, reordered=any(r != c for r, c in order.items()))
 
 
-def _signal(files: PairedFiles, folder: Folder, key: str) -> torch.Tensor | None:
+def _signal(files: PairedFiles, folder: Folder, key: str) -> NDArray[np.float64] | None:
     """A signal [T], or None if it cannot be compared; the scores say why."""
     path = getattr(files, folder).get(key)
     if path is None or key in getattr(files.faults, folder):
         return None
     try:
-        return read_signal(path, files.channels.of(folder)).double()
+        return read_signal(path, files.channels.of(folder)).astype(np.float64)
     except AudioError:
         return None
 
 
-def _closeness_db(estimate: torch.Tensor | None, reference: torch.Tensor | None, tolerance: float) -> float:
+def _closeness_db(
+    estimate: NDArray[np.float64] | None, reference: NDArray[np.float64] | None, tolerance: float
+) -> float:
     if estimate is None or reference is None or abs(len(estimate) - len(reference)) >= tolerance:
         return _NOT_COMPARED_DB
-    fitted = F.pad(estimate, (0, len(reference) - len(estimate)))
+    fitted = ended(estimate, len(reference))
     return float(ratios.si_sdr_db(estimate=fitted, reference=reference, zero_mean=True))
 
 

@@ -6,36 +6,43 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch.nn import functional as F
+import numpy as np
+from numpy.typing import NDArray
 
+from ...core.arrays import Array, ended
 from ...core.errors import AudioError
 from ...datasets.batches import channel_of
 from ...datasets.signals.audio import info, read, read_mono, resample
 from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
 from ...systems.protocol import far_too_long, wrong_length
-from ..inference.ask import Answer, Inference
+from ..inference.answer import Answer
 from ..inference.batching import Item
 from .channels import Channel, Folder
 from .file_faults import unreadable
 from .paired_files import PairedFiles
 
+if TYPE_CHECKING:
+    from ..inference.ask import Inference
 
-def read_signal(path: Path, channel: Channel, *, finite: bool = True) -> torch.Tensor:
+Samples = NDArray[np.float32]
+
+
+def read_signal(path: Path, channel: Channel, *, finite: bool = True) -> Samples:
     """One channel [T] of a file; `channel` counts where there are several.
 
     Raises:
         AudioError: the file is missing, corrupt or empty, or not finite though it must be.
     """
-    return torch.from_numpy(read_mono(path, channel=_channel(path, channel), finite=finite)[0])
+    return read_mono(path, channel=_channel(path, channel), finite=finite)[0]
 
 
-def read_signals(path: Path, channel: Channel, *, finite: bool = True) -> torch.Tensor:
+def read_signals(path: Path, channel: Channel, *, finite: bool = True) -> Samples:
     """All channels [C, T] of a file; one where it has one, or where `channel` is the mean; errors as `read_signal`."""
     if not isinstance(_channel(path, channel), int):
         return read_signal(path, channel, finite=finite)[None]
-    return torch.from_numpy(read(path, finite=finite)[0])
+    return read(path, finite=finite)[0]
 
 
 def _channel(path: Path, channel: Channel) -> Channel:
@@ -44,7 +51,7 @@ def _channel(path: Path, channel: Channel) -> Channel:
 
 
 class FileSet:
-    """Paired files as a set of trials.
+    """Paired files as a set of trials, whose signals are arrays of NumPy.
 
     Where there is no mixture, or one that cannot be used, the reference takes its place, and without references the
     estimate. A trial whose reference cannot be used has one sample of silence, and every answer to it fails.
@@ -85,7 +92,7 @@ class FileSet:
             return self._unreferenced(index)
         target = self._read("references", key, self.lost, prefix="reference:")
         mixture = None if target is None else self._mono("mixtures", key, self.unmixed)
-        target = torch.zeros(1, 1) if target is None else target
+        target = np.zeros((1, 1), np.float32) if target is None else target
         reference = self._of_reference(target, "references")
         query = self._query(key, (reference if mixture is None else mixture)[None])
         if len(target) > 1:
@@ -103,34 +110,34 @@ class FileSet:
         signal = self._mono("mixtures", key, self.unmixed)
         if signal is None:
             signal = self._mono("estimates", key, dict(self.files.faults.estimates))
-        signal = torch.zeros(1) if signal is None else signal
+        signal = np.zeros(1, np.float32) if signal is None else signal
         return self._query(key, signal[None]), Truth(
             target=None,
-            interferers=signal.new_zeros(0, len(signal)),
+            interferers=np.zeros((0, len(signal)), np.float32),
             active_classes=(),
             transcript=self.files.transcripts.get(key),
             recorded=self.trials[index].recorded,
         )
 
-    def _query(self, key: str, signal: torch.Tensor) -> Query:
+    def _query(self, key: str, signal: Samples) -> Query:
         """The query of a trial, with its enrollment if there is one."""
         rate_hz, path = self.files.sample_rate_hz, self.files.enrollments.get(key)
-        enrollments: tuple[torch.Tensor, ...] = ()
+        enrollments: tuple[Array, ...] = ()
         if path is not None:
             voice, voice_hz = read_mono(path, channel=_channel(path, self.files.channels.of("enrollments")))
-            enrollments = (torch.from_numpy(resample(voice, from_hz=voice_hz, to_hz=rate_hz)),)
+            enrollments = (resample(voice, from_hz=voice_hz, to_hz=rate_hz),)
         return Query(id=key, mixture=signal, sample_rate_hz=rate_hz, clues=Clues(enrollments=enrollments))
 
-    def _interferers(self, key: str, reference: torch.Tensor, mixture: torch.Tensor | None) -> torch.Tensor:
+    def _interferers(self, key: str, reference: Samples, mixture: Samples | None) -> Samples:
         """Other sources [S, T]: the other references of the mixture, and what is left of it without all references."""
         length = len(reference)
         others = [self._mono("references", other, self.lost, prefix="reference:") for other in self._others(key)]
-        found = [_fitted(other, length) for other in others if other is not None]
+        found = [ended(other, length) for other in others if other is not None]
         if mixture is not None:
             shorter = min(len(mixture), length)
             rest = mixture[:shorter] - reference[:shorter] - sum(other[:shorter] for other in found)
-            found.append(_fitted(rest, length))
-        return torch.stack(found) if found else reference.new_zeros(0, length)
+            found.append(ended(rest, length))
+        return np.stack(found) if found else np.zeros((0, length), np.float32)
 
     def _others(self, key: str) -> list[str]:
         """Other trials of the same mixture."""
@@ -159,16 +166,16 @@ class FileSet:
         channel = self.files.channels.of(folder)
         return channel if isinstance(channel, int) else 0
 
-    def _of_reference(self, signals: torch.Tensor, folder: Folder) -> torch.Tensor:
+    def _of_reference(self, signals: Samples, folder: Folder) -> Samples:
         """The chosen channel [T] of signals [C, T]."""
         return channel_of(signals, self._number(folder))
 
-    def _mono(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> torch.Tensor | None:
+    def _mono(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> Samples | None:
         """The chosen channel [T] of a file, or None with its reason among the faults."""
         found = self._read(folder, key, faults, prefix=prefix)
         return None if found is None else self._of_reference(found, folder)
 
-    def _read(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> torch.Tensor | None:
+    def _read(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> Samples | None:
         """All channels [C, T] of a file, see `read_signals`, or None with its reason among the faults."""
         path = getattr(self.files, folder).get(key)
         if path is None or key in faults:
@@ -178,10 +185,6 @@ class FileSet:
         except AudioError as error:
             faults[key] = prefix + unreadable(error, path, key)
             return None
-
-
-def _fitted(signal: torch.Tensor, length: int) -> torch.Tensor:
-    return F.pad(signal, (0, length - len(signal)))
 
 
 class FileAnswers:

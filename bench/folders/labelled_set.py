@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ...core.errors import AudioError
 from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
 from ...systems.protocol import LENGTH_TOLERANCE_S, LabelledOutput
-from ..inference.ask import Answer
+from ..inference.answer import Answer
 from ..inference.batching import Item
 from .channels import Folder
 from .file_faults import unreadable
@@ -50,20 +50,21 @@ class LabelledSet(FileSet):
         mixture = self._mono("mixtures", key, self.lost, prefix="mixture: ")
         wanted = () if mixture is None else self._wanted(key, len(mixture))
         if mixture is None or key in self.lost:
-            mixture, silence = torch.zeros(1), torch.zeros(1, 1)
+            tensor, silence = torch.zeros(1), torch.zeros(1, 1)
             truth = Truth(target=silence, interferers=silence[:0], active_classes=(), transcript=None)
         else:
+            tensor = torch.from_numpy(mixture)
             target = torch.stack([each.signal for each in wanted]).sum(dim=0) if wanted else None
             labels = tuple(each.label for each in wanted)
             truth = Truth(
                 target=None if target is None else target[None],
-                interferers=(mixture if target is None else mixture - target)[None],
+                interferers=(tensor if target is None else tensor - target)[None],
                 active_classes=labels,
                 transcript=None,
                 target_labels=labels,
                 parts={sound.key: each.signal for sound, each in zip(files.wanted[key], wanted, strict=True)},
             )
-        query = Query(id=key, mixture=mixture[None], sample_rate_hz=files.sample_rate_hz, clues=Clues())
+        query = Query(id=key, mixture=tensor[None], sample_rate_hz=files.sample_rate_hz, clues=Clues())
         return query, truth
 
     def answers(
@@ -95,7 +96,8 @@ class LabelledSet(FileSet):
         found = []
         for sound in sounds:
             try:
-                signal = read_signal(sound.path, self.files.channels.of(folder), finite=folder == "references")
+                channel = self.files.channels.of(folder)
+                signal = torch.from_numpy(read_signal(sound.path, channel, finite=folder == "references"))
             except AudioError as error:
                 raise ValueError(unreadable(error, sound.path, sound.key)) from None
             if abs(len(signal) - length) >= LENGTH_TOLERANCE_S * self.files.sample_rate_hz:

@@ -14,11 +14,11 @@ from ...core.allocator import give_back_freed_memory
 from ...core.errors import ConfigError
 from ...core.files import make_folder
 from ...core.folder_lock import folder_lock
+from ...core.processors import spared_threads
 from ...core.progress import Notify, ProgressFactory, quiet, silent
 from ...core.provenance import resolve_device
 from ...datasets.seeding import digest
 from ..metrics.registry import MetricContext
-from ..metrics.shared.batches import spared_threads
 from ..rows import ROWS, SAMPLE, ScoreRow
 from ..run.evaluation import CHUNK_TRIALS, Evaluation
 from ..run.record import RunRecord, write_record

@@ -16,37 +16,15 @@ from ...datasets.batches import channel_of, collate, resampled
 from ...datasets.types import Query, Truth
 from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
 from ...systems.shared.batches import full_float32
+from .answer import Answer
 from .batching import Item, as_taken_by, bucket
 from .extraction_rows import activities_of, estimates_of, failure_reasons, gpus_of, probabilities_of, transcripts_of
 from .isolation import Isolated
-from .labelled import Outputs, ended, labelled_outputs
+from .labelled import ended, labelled_outputs
 from .process_state import OwnGenerators, interrupts_watched, state_put_back
 
 Tensor = torch.Tensor
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """Answer of a system to one trial.
-
-    Attributes:
-        estimate: [T] at the dataset's rate, or None.
-        channels: [C, T] the same at all channels of the mixture, if the system gives them.
-        failure: why there is no estimate.
-        class_probabilities: [K] over the classes of its card, if it has such a head.
-        transcript: words that the system recognised, if it recognises speech.
-        activity: [K] probability that the enrolled speaker speaks in each 10 ms, if the system finds it.
-        outputs: sounds with their labels, at the dataset's rate, if the system gives any.
-    """
-
-    estimate: Tensor | None = None
-    channels: Tensor | None = None
-    failure: str | None = None
-    class_probabilities: Tensor | None = None
-    transcript: str | None = None
-    activity: Tensor | None = None
-    outputs: Outputs | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from torch import Tensor
-
 from ...core import ratios
+from ...core.arrays import Array, float64
 from .protocol import MetricInfo, Signals
 from .registry import METRICS
 from .shared.batches import in_chunks
@@ -29,6 +28,8 @@ class Snr:
     dB by the formula, a worse one less, and perfection 156.5 dB.
     """
 
+    takes_arrays = True
+
     def __init__(self) -> None:
         self.info = MetricInfo(
             name="snr",
@@ -47,12 +48,12 @@ class Snr:
         """`snr|f64|tsebench:1`."""
         return f"snr|f64|{REVISION}"
 
-    def compute(self, signals: Signals) -> Tensor:
+    def compute(self, signals: Signals) -> Array:
         """SNR [B] in dB, float64."""
         return in_chunks(self._values, signals, cpu_samples=None)
 
-    def _values(self, signals: Signals) -> Tensor:
-        return ratios.snr_db(estimate=signals.estimate.double(), reference=signals.reference.double())
+    def _values(self, signals: Signals) -> Array:
+        return ratios.snr_db(estimate=float64(signals.estimate), reference=float64(signals.reference))
 
 
 class _ScaledSdr:
@@ -68,10 +69,11 @@ class _ScaledSdr:
         floor_db: value of a silent estimate; any other one keeps its value, however low.
     """
 
+    takes_arrays = True
     _name: ClassVar[str]
     _description: ClassVar[str]
     _orders: ClassVar[tuple[int | None, int | None, int | None]] = (None, None, None)
-    _ratio: ClassVar[Callable[..., Tensor]]
+    _ratio: ClassVar[Callable[..., Array]]
 
     def __init__(self, *, zero_mean: bool = True, floor_db: float = FLOOR_DB) -> None:
         self.zero_mean = zero_mean
@@ -94,20 +96,20 @@ class _ScaledSdr:
         mean = str(self.zero_mean).lower()
         return f"{self._name}|zero_mean:{mean}|f64|silent:{self.info.silent_db:g}|{SCALED_REVISION}"
 
-    def compute(self, signals: Signals) -> Tensor:
+    def compute(self, signals: Signals) -> Array:
         """Values [B] in dB, float64."""
         return in_chunks(self._values, signals, cpu_samples=None)
 
-    def _values(self, signals: Signals) -> Tensor:
+    def _values(self, signals: Signals) -> Array:
         return self._ratio(
-            estimate=signals.estimate.double(),
-            reference=signals.reference.double(),
+            estimate=float64(signals.estimate),
+            reference=float64(signals.reference),
             zero_mean=self.zero_mean,
             lengths=_lengths(signals),
         )
 
 
-def _lengths(signals: Signals) -> Tensor | None:
+def _lengths(signals: Signals) -> Array | None:
     """None where nothing is padded, so that means need no mask."""
     padded = bool((signals.lengths < signals.estimate.shape[-1]).any())
     return signals.lengths if padded else None
@@ -140,6 +142,8 @@ class Attenuation:
         floor_db: value of a silent output, and of anything below it.
     """
 
+    takes_arrays = True
+
     def __init__(self, *, floor_db: float = -120.0) -> None:
         self.info = MetricInfo(
             name="attenuation",
@@ -158,12 +162,12 @@ class Attenuation:
         """`attenuation|f64|floor:-120|tsebench:1`."""
         return f"attenuation|f64|floor:{self.info.floor_db:g}|{REVISION}"
 
-    def compute(self, signals: Signals) -> Tensor:
+    def compute(self, signals: Signals) -> Array:
         """Attenuation [B] in dB, float64; down is better."""
         return in_chunks(self._values, signals, cpu_samples=None)
 
-    def _values(self, signals: Signals) -> Tensor:
-        return ratios.attenuation_db(mixture=signals.mixture.double(), estimate=signals.estimate.double())
+    def _values(self, signals: Signals) -> Array:
+        return ratios.attenuation_db(mixture=float64(signals.mixture), estimate=float64(signals.estimate))
 
 
 METRICS.register("snr")(Snr)

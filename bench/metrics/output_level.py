@@ -6,10 +6,8 @@ detect an absent target by the energy of the output; `bench.statistics.detection
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from ...core import ratios
+from ...core.arrays import Array, float64
 from .protocol import MetricInfo, Signals
 from .registry import METRICS
 from .shared.batches import in_chunks
@@ -25,6 +23,8 @@ class OutputLevel:
     Args:
         floor_db: value of a silent output, and of anything below it.
     """
+
+    takes_arrays = True
 
     def __init__(self, *, floor_db: float = -120.0) -> None:
         self.info = MetricInfo(
@@ -43,7 +43,7 @@ class OutputLevel:
         """`output_level|f64|floor:-120|tsebench:1`."""
         return f"output_level|f64|floor:{self.info.floor_db:g}|tsebench:1"
 
-    def compute(self, signals: Signals) -> Tensor:
+    def compute(self, signals: Signals) -> Array:
         """Level [B] in dB, float64."""
         return in_chunks(_level_db, signals, cpu_samples=None)
 
@@ -58,6 +58,8 @@ class FalseExtractionRate:
     Args:
         level_db: level of the output against the mixture above which something is extracted.
     """
+
+    takes_arrays = True
 
     def __init__(self, *, level_db: float = -10.0) -> None:
         self._level_db = level_db
@@ -76,14 +78,14 @@ class FalseExtractionRate:
         """`false_extraction_rate|level:-10|f64|tsebench:1`."""
         return f"false_extraction_rate|level:{self._level_db:g}|f64|tsebench:1"
 
-    def compute(self, signals: Signals) -> Tensor:
+    def compute(self, signals: Signals) -> Array:
         """100 or 0 [B], float64."""
         above = in_chunks(_level_db, signals, cpu_samples=None) > self._level_db
-        return torch.where(above, 100.0, 0.0).double()
+        return 100.0 * float64(above)
 
 
-def _level_db(signals: Signals) -> Tensor:
-    return ratios.attenuation_db(mixture=signals.mixture.double(), estimate=signals.estimate.double())
+def _level_db(signals: Signals) -> Array:
+    return ratios.attenuation_db(mixture=float64(signals.mixture), estimate=float64(signals.estimate))
 
 
 METRICS.register("output_level")(OutputLevel)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.arrays import Array
 from ..outcome import Outcome, Submit
 
 if TYPE_CHECKING:
@@ -59,12 +60,15 @@ _BEFORE_ALL = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """A batch to be scored: [B, T] each, zero past `lengths` [B], at one rate, on one device."""
+    """A batch to be scored: [B, T] each, zero past `lengths` [B], at one rate, on one device.
 
-    estimate: Tensor
-    reference: Tensor
-    mixture: Tensor
-    lengths: Tensor
+    Tensors; on a CPU arrays of NumPy for metrics that say so, see `takes_arrays`.
+    """
+
+    estimate: Array
+    reference: Array
+    mixture: Array
+    lengths: Array
     sample_rate_hz: int
 
 
@@ -227,22 +231,24 @@ class Facts:
 class Answered:
     """One answer that can be judged: signals [T] of one length.
 
+    Tensors; on a CPU arrays of NumPy for metrics that say so, see `takes_arrays`.
+
     Attributes:
         reference: zero if the target is absent, or if there is no reference.
         referenced: False where the target is in the mixture and has no clean reference.
     """
 
     trial_id: str
-    estimate: Tensor
-    reference: Tensor
-    mixture: Tensor
+    estimate: Array
+    reference: Array
+    mixture: Array
     facts: Facts
     referenced: bool = True
 
 
 @runtime_checkable
 class BatchMetric(Protocol):
-    """A metric computed for a batch on the device."""
+    """A metric computed for a batch on the device; see `takes_arrays` for what its signals are."""
 
     info: MetricInfo
 
@@ -250,7 +256,7 @@ class BatchMetric(Protocol):
         """Name and every setting that changes the value, joined by `|`."""
         ...
 
-    def compute(self, signals: Signals) -> Tensor:
+    def compute(self, signals: Signals) -> Array:
         """Values [B], float64.
 
         For finite, non-silent input NaN is returned only where the metric is not defined, and `info.undefined_reason`
@@ -305,3 +311,12 @@ class AnswerMetric(Protocol):
 
 
 Metric = BatchMetric | FileMetric | AnswerMetric
+
+
+def takes_arrays(metric: Metric) -> bool:
+    """Whether a metric takes signals on a CPU as arrays of NumPy: it has an attribute `takes_arrays` that is true.
+
+    Then it needs no torch there. Any other metric gets tensors on every device; on a GPU all do, so that a metric that
+    takes arrays is written over the functions that both have (`core.arrays`).
+    """
+    return bool(getattr(metric, "takes_arrays", False))

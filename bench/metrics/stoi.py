@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
+from ...core.arrays import Array, empty, ended, namespace, on_cpu, stretches
 from ..outcome import TOO_SHORT
 from .protocol import MetricInfo, Signals
 from .registry import METRICS
@@ -33,6 +30,8 @@ class Stoi:
         extended: ESTOI instead of STOI.
     """
 
+    takes_arrays = True
+
     def __init__(self, *, extended: bool = False) -> None:
         self.extended = extended
         name = "estoi" if extended else "stoi"
@@ -52,14 +51,14 @@ class Stoi:
         rate = str(RATE_HZ) if sample_rate_hz == RATE_HZ else f"{sample_rate_hz}>{RATE_HZ}"
         return f"{self.info.name}|torch|f64|fs:{rate}|{REVISION}"
 
-    def compute(self, signals: Signals) -> Tensor:
+    def compute(self, signals: Signals) -> Array:
         """Intelligibility [B], about 0 to 1, float64; 0 for a silent estimate.
 
         NaN where the reference has fewer than 31 frames of 25.6 ms, half overlapping, within 40 dB of the loudest one.
         """
         return in_chunks(self._values, signals, cpu_samples=CPU_SAMPLES)
 
-    def _values(self, signals: Signals) -> Tensor:
+    def _values(self, signals: Signals) -> Array:
         return stoi(
             estimate=signals.estimate,
             reference=signals.reference,
@@ -69,9 +68,7 @@ class Stoi:
         )
 
 
-def stoi(
-    *, estimate: Tensor, reference: Tensor, lengths: Tensor, sample_rate_hz: int, extended: bool = False
-) -> Tensor:
+def stoi(*, estimate: Array, reference: Array, lengths: Array, sample_rate_hz: int, extended: bool = False) -> Array:
     """Mean correlation of the band envelopes of two signals, over segments of 0.384 s.
 
     Args:
@@ -91,8 +88,9 @@ def stoi(
         noisy speech", 2011, equations 1 to 6; Jensen and Taal, "An algorithm for predicting the
         intelligibility of speech masked by modulated noise maskers", 2016, equations 2 to 8.
     """
+    xp = namespace(estimate)
     if not len(lengths):
-        return estimate.new_zeros(0, dtype=torch.float64)
+        return xp.zeros(0, dtype=xp.float64, device=estimate.device)
     longest = int(lengths.max())
     both = [reference[..., :longest], estimate[..., :longest]]
     pair = resampled(both, from_hz=sample_rate_hz, to_hz=RATE_HZ)
@@ -100,30 +98,30 @@ def stoi(
     loud = loud_frames(pair[0], lengths)
     # N frames of a trial have N − 1 transforms, of which pystoi takes no more than these.
     segments = loud.counts - 1 - (SEGMENT - 1)
-    total = pair.new_zeros(len(lengths))
+    total = xp.zeros(len(lengths), dtype=xp.float64, device=estimate.device)
     if bool((segments > 0).any()):
         measure = _extended_intelligibility if extended else _intelligibility
         scores = measure(*envelopes(pair, loud))
-        last = len(scores)
-        scores.masked_fill_(loud.order[:last] >= segments[loud.trial[:last]], 0.0)
-        total.index_add_(0, loud.trial[:last], scores)
-    return torch.where(segments > 0, total / segments, torch.nan)
+        trial, order = loud.trial[: len(scores)], loud.order[: len(scores)]
+        inside = order < segments[trial]
+        total = xp.bincount(trial[inside], weights=scores[inside], minlength=len(lengths))
+    return xp.where(segments > 0, total / xp.where(segments > 0, segments, 1), xp.nan)
 
 
-def _intelligibility(reference: Tensor, estimate: Tensor) -> Tensor:
+def _intelligibility(reference: Array, estimate: Array) -> Array:
     """STOI of all segments of envelopes [15, N]: [N − 29] (equations 2 to 6)."""
+    xp = namespace(reference)
     bands, frames = reference.shape
     # One band after the other, so that what follows has one dimension. The segments that would reach into the next band
     # are left out at the end.
-    whole = [F.pad(signal.flatten(), (0, SEGMENT - 1)) for signal in (reference, estimate)]
-    reference, estimate = whole
-    x, y_norm = _Run.of(reference), _running_sum(estimate.square()).sqrt_()
-    clipped = _clipped(reference, estimate, x.norm / y_norm.add_(EPS))
-    covariance = clipped.crossed.addcmul_(x.total, clipped.total, value=-1.0 / SEGMENT)
-    deviation = clipped.squares.addcmul_(clipped.total, clipped.total, value=-1.0 / SEGMENT)
-    deviation = deviation.clamp_(min=0.0).sqrt_()
-    correlation = covariance / ((deviation + EPS) * (x.squares.sqrt() + EPS))
-    return correlation.view(bands, frames).mean(dim=0)[: frames - SEGMENT + 1]
+    reference, estimate = (ended(signal.reshape(-1), bands * frames + SEGMENT - 1) for signal in (reference, estimate))
+    x, y_norm = _Run.of(reference), xp.sqrt(_running_sum(xp.square(estimate)))
+    clipped = _clipped(reference, estimate, x.norm / (y_norm + EPS))
+    covariance = clipped.crossed - x.total * clipped.total / SEGMENT
+    deviation = clipped.squares - xp.square(clipped.total) / SEGMENT
+    deviation = xp.sqrt(xp.clip(deviation, 0.0, None))
+    correlation = covariance / ((deviation + EPS) * (xp.sqrt(x.squares) + EPS))
+    return xp.mean(correlation.reshape(bands, frames), axis=0)[: frames - SEGMENT + 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +133,14 @@ class _Run:
     """
 
     size: int
-    total: Tensor
-    squares: Tensor
+    total: Array
+    squares: Array
 
     @classmethod
-    def of(cls, values: Tensor) -> _Run:
+    def of(cls, values: Array) -> _Run:
         """All segments of values [N]: N − 29 places; 30 = 2 + 4 + 8 + 16."""
         places = len(values) - SEGMENT + 1
-        run = cls(1, values, torch.zeros_like(values))
+        run = cls(1, values, namespace(values).zeros_like(values))
         whole: _Run | None = None
         while whole is None or whole.size < SEGMENT:
             rest = len(run.total) - run.size
@@ -152,9 +150,10 @@ class _Run:
         return whole
 
     @property
-    def norm(self) -> Tensor:
+    def norm(self) -> Array:
         """Root of Σ x²."""
-        return self.squares.addcmul(self.total, self.total, value=1.0 / self.size).sqrt_()
+        xp = namespace(self.total)
+        return xp.sqrt(self.squares + xp.square(self.total) / self.size)
 
     def _at(self, start: int, places: int) -> _Run:
         part = slice(start, start + places)
@@ -162,17 +161,20 @@ class _Run:
 
     def _joined(self, other: _Run) -> _Run:
         size = self.size + other.size
-        apart = torch.sub(other.total, self.total, alpha=other.size / self.size)
+        apart = other.total - (other.size / self.size) * self.total
         weight = self.size / (other.size * size)
-        squares = (self.squares + other.squares).addcmul_(apart, apart, value=weight)
-        return _Run(size, self.total + other.total, squares)
+        apart *= apart
+        apart *= weight
+        apart += self.squares
+        apart += other.squares
+        return _Run(size, self.total + other.total, apart)
 
 
-def _running_sum(values: Tensor) -> Tensor:
+def _running_sum(values: Array) -> Array:
     """Sum of each segment of values [N]: [N − 29]; added as `_Run` adds."""
     places = len(values) - SEGMENT + 1
     size, covered = 1, 0
-    run, total = values, values.new_zeros(places)
+    run, total = values, namespace(values).zeros_like(values[:places])
     while covered < SEGMENT:
         rest = len(run) - size
         run = run[:rest] + run[size : size + rest]
@@ -186,61 +188,65 @@ def _running_sum(values: Tensor) -> Tensor:
 class _Clipped:
     """Σ z, Σ z² and Σ z x over each segment [M], with z = y − y[0] of the clipped estimate y."""
 
-    total: Tensor
-    squares: Tensor
-    crossed: Tensor
+    total: Array
+    squares: Array
+    crossed: Array
 
 
-def _clipped(reference: Tensor, estimate: Tensor, scale: Tensor) -> _Clipped:
+def _clipped(reference: Array, estimate: Array, scale: Array) -> _Clipped:
     """Sums over the segments of the estimate, scaled by α [M] and clipped against the reference.
 
     The first value of a segment is subtracted before anything is squared, so that an envelope that hardly changes keeps
     its digits.
     """
-    sums = _Clipped(*scale.new_empty(3, len(scale)))
+    xp = namespace(scale)
+    sums = _Clipped(*empty(scale, 3, len(scale)))
     ceiling = reference * CLIP
-    size = max(1, min(len(scale), _values(scale.device) // SEGMENT))
-    space = scale.new_empty(2, SEGMENT, size)
+    size = max(1, min(len(scale), _values(scale) // SEGMENT))
+    space = empty(scale, 2, SEGMENT, size)
     for start in range(0, len(scale), size):
         part = slice(start, min(start + size, len(scale)))
         reach, count = slice(start, part.stop + SEGMENT - 1), part.stop - start
-        x, y, top = (v[reach].unfold(0, count, 1) for v in (reference, estimate, ceiling))
+        x, y, top = (stretches(values[reach], SEGMENT) for values in (reference, estimate, ceiling))
         z, product = space[..., :count]
-        torch.minimum(torch.mul(y, scale[part], out=z), top, out=z)
-        z -= z[0].clone()
-        torch.sum(z, 0, out=sums.total[part])
-        torch.sum(torch.mul(z, x, out=product), 0, out=sums.crossed[part])
-        torch.sum(torch.mul(z, z, out=product), 0, out=sums.squares[part])
+        xp.minimum(xp.multiply(y, scale[part], out=z), top, out=z)
+        z -= xp.asarray(z[0], copy=True)
+        xp.sum(z, axis=0, out=sums.total[part])
+        xp.sum(xp.multiply(z, x, out=product), axis=0, out=sums.crossed[part])
+        xp.sum(xp.multiply(z, z, out=product), axis=0, out=sums.squares[part])
     return sums
 
 
-def _extended_intelligibility(reference: Tensor, estimate: Tensor) -> Tensor:
+def _extended_intelligibility(reference: Array, estimate: Array) -> Array:
     """ESTOI of all segments of envelopes [15, N]: [N − 29]; rows are normalised, then columns."""
+    xp = namespace(reference)
     bands, frames = reference.shape
-    size = max(1, _values(reference.device) // (bands * SEGMENT))
+    size = max(1, _values(reference) // (bands * SEGMENT))
     parts = []
     for start in range(0, frames - SEGMENT + 1, size):
         normal = []
         for signal in (reference, estimate):
-            reach = signal[:, start : start + size + SEGMENT - 1]
-            rows = _centred(reach.unfold(-1, reach.shape[-1] - SEGMENT + 1, 1), -2)
-            columns = _centred(rows.mul_(1.0 / (_norm(rows, -2) + EPS)), 0)
+            rows = _centred(stretches(signal[:, start : start + size + SEGMENT - 1], SEGMENT), -2)
+            rows *= 1.0 / (_norm(rows, -2) + EPS)
+            columns = _centred(rows, 0)
             normal.append((columns, _norm(columns, 0) + EPS))
         (one, its_norm), (other, other_norm) = normal
-        parts.append((one.mul_(other).sum(dim=0) / (its_norm * other_norm)[0]).mean(dim=0))
-    return torch.cat(parts)
+        one *= other
+        parts.append(xp.mean(xp.sum(one, axis=0) / (its_norm * other_norm)[0], axis=0))
+    return xp.concatenate(parts)
 
 
-def _values(device: torch.device) -> int:
-    return CPU_VALUES if device.type == "cpu" else DEVICE_VALUES
+def _values(array: Array) -> int:
+    return CPU_VALUES if on_cpu(array) else DEVICE_VALUES
 
 
-def _centred(values: Tensor, dim: int) -> Tensor:
-    return values - values.mean(dim=dim, keepdim=True)
+def _centred(values: Array, axis: int) -> Array:
+    return values - namespace(values).mean(values, axis=axis, keepdims=True)
 
 
-def _norm(values: Tensor, dim: int) -> Tensor:
-    return values.square().sum(dim=dim, keepdim=True).sqrt()
+def _norm(values: Array, axis: int) -> Array:
+    xp = namespace(values)
+    return xp.sqrt(xp.sum(xp.square(values), axis=axis, keepdims=True))
 
 
 @METRICS.register("stoi")

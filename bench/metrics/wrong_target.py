@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from ...core import ratios
+from ...core.arrays import Array, ended, float64, namespace
 from ..outcome import Outcome, undefined
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
@@ -23,6 +22,8 @@ class WrongTarget(OneByOne):
     target is an interferer, background included; in a folder of files it is what is left of the mixture without the
     reference. Silent ones do not count, and a silent estimate is not a wrong target.
     """
+
+    takes_arrays = True
 
     def __init__(self) -> None:
         self.info = MetricInfo(
@@ -43,25 +44,26 @@ class WrongTarget(OneByOne):
         interferers = answer.facts.interferers
         if interferers is None:
             return undefined("no_interferers")
-        length = len(answer.estimate)
-        sure = _clearly_closer(answer.estimate, answer.reference, interferers[:, :length])
+        xp, length = namespace(answer.estimate), len(answer.estimate)
+        device = answer.estimate.device
+        others, reference = (xp.asarray(s, device=device) for s in (interferers[:, :length], answer.reference))
+        sure = _clearly_closer(answer.estimate, reference, others)
         if sure is not None:
             return Outcome(value=100.0 * sure, status="ok")
-        others = interferers[:, :length].to(answer.estimate.device, torch.float64)
-        others = torch.nn.functional.pad(others, (0, length - others.shape[-1]))
-        others = others[others.amax(dim=-1) > others.amin(dim=-1)]
+        others = float64(ended(others, length))
+        others = others[xp.amax(others, axis=-1) > xp.amin(others, axis=-1)]
         if not len(others):
             return undefined("no_interferers")
-        if float(answer.estimate.amax() - answer.estimate.amin()) == 0.0:
+        if float(answer.estimate.max() - answer.estimate.min()) == 0.0:
             return Outcome(value=0.0, status="ok", reason="")
-        references = torch.cat([answer.reference.to(others.device, torch.float64)[None], others])
-        estimates = answer.estimate.double().expand_as(references)
+        references = xp.concatenate([float64(reference)[None], others])
+        estimates = xp.broadcast_to(float64(answer.estimate), references.shape)
         closeness = ratios.si_sdr_db(estimate=estimates, reference=references, zero_mean=True)
         wrong = bool((closeness[1:] > closeness[0] + TIE_DB).any())
         return Outcome(value=100.0 * wrong, status="ok")
 
 
-def _clearly_closer(estimate: torch.Tensor, reference: torch.Tensor, others: torch.Tensor) -> bool | None:
+def _clearly_closer(estimate: Array, reference: Array, others: Array) -> bool | None:
     """Whether another source is closer, from products alone, a tenth of the work; None where that may be inexact.
 
     The SI-SDR grows with the squared cosine c² of the centred signals: it is 10 log10(c² / (1 − c²)).
@@ -69,17 +71,18 @@ def _clearly_closer(estimate: torch.Tensor, reference: torch.Tensor, others: tor
     length = len(estimate)
     if not len(others) or others.shape[-1] != length:
         return None
-    signals = torch.cat([estimate[None], reference[None], others.to(estimate.device)]).double()
-    means, products = signals.mean(dim=-1), signals @ signals.T
-    energies = products.diagonal()
+    xp = namespace(estimate)
+    signals = float64(xp.concatenate([estimate[None], reference[None], others]))
+    means, products = xp.mean(signals, axis=-1), signals @ signals.T
+    energies = xp.diagonal(products)
     centred = products - length * means[:, None] * means
-    left = centred.diagonal()
+    left = xp.diagonal(centred)
     if not bool((left > 1e-6 * energies).all()):  # silent, or hardly more than an offset
         return None
-    cosines = centred[0, 1:].square() / (left[0] * left[1:])
+    cosines = xp.square(centred[0, 1:]) / (left[0] * left[1:])
     if not bool((cosines < 1.0 - 1e-6).all()) or not bool((cosines > 1e-12).all()):
         return None
-    closeness_db = 10.0 * torch.log10(cosines / (1.0 - cosines))
+    closeness_db = 10.0 * xp.log10(cosines / (1.0 - cosines))
     ahead_db = float(closeness_db[1:].max() - closeness_db[0])
     return ahead_db > 0.0 if abs(ahead_db) > _CLEAR_DB else None
 

@@ -14,7 +14,8 @@ from ...core.json_text import parse_json
 from ...core.text import error_text
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import info
-from ..inference.ask import Answer, Inference
+from ..inference.answer import Answer
+from ..inference.ask import Inference
 from ..inference.batching import Item
 from ..run.estimate_store import estimate_path, read_answer, sample_folder
 from .pack_record import PackedEstimates

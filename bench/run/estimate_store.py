@@ -15,7 +15,8 @@ from ...datasets.batches import channel_of
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import info, read, write
 from ...systems.protocol import AnySystem, far_too_long, wrong_length
-from ..inference.ask import Answer, Inference, is_signal
+from ..inference.answer import Answer
+from ..inference.ask import Inference, is_signal
 from ..inference.batching import Item
 from ..scoring.cache import Identity, identity_of
 from .output_files import read_outputs, write_outputs

@@ -13,16 +13,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import torch
-
+from ...core.arrays import memory_errors
 from ...core.errors import TsebenchError
 from ...core.prefetch import AHEAD, ahead
 from ...datasets.batches import channel_of
 from ...datasets.seeding import digest, sample_seed
 from ...datasets.types import Query, Trial, Truth
-from ..inference.ask import Answer, Answering, Inference
+from ..inference.answer import Answer
 from ..inference.batching import Item
 from ..metrics.protocol import Facts, Metric
 from ..outcome import Score
@@ -31,6 +30,9 @@ from ..scoring.edges import Scorable, swapped
 from ..scoring.plan import MetricPlan
 from ..scoring.pool import FilePool
 from ..scoring.scorer import Pending, Scorer
+
+if TYPE_CHECKING:
+    from ..inference.ask import Answering, Inference
 
 CHUNK_TRIALS = 32
 """Trials of a chunk: enough for a few batches, few enough that little is lost when a run is killed."""
@@ -272,7 +274,7 @@ class Evaluation:
         scorer = Scorer(plan, sample_rate_hz=self._rate_hz, device=device, pool=self._pool)
         try:
             return [scorer.submit(batch)]
-        except torch.OutOfMemoryError:
+        except memory_errors():
             half = len(batch) // 2
         if half:
             halves = (batch[:half], batch[half:])

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+import numpy as np
 
+from ...core.arrays import Array, as_array, as_tensor, ended, namespace, zeros
 from ...systems.protocol import LENGTH_TOLERANCE_S, wrong_length
 from ..metrics.protocol import Answered, Facts, MetricInfo
 from ..outcome import NO_REFERENCE, TOO_SHORT, Outcome, failed, undefined
 
 SILENCE = 1e-30
 
+T = TypeVar("T", "Scorable", "CheckedAnswer")
+
+_OF_FACTS = (
+    *("interferers", "activity", "class_probabilities"),
+    *("enrollment", "reference_channels", "estimate_channels"),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorable:
-    """One answer to one trial; mono signals [T] at one rate, unpadded, on any device.
+    """One answer to one trial; mono signals [T] at one rate, unpadded: arrays of NumPy, or tensors on any device.
 
     Attributes:
         estimate: the system's output as it is, or None if it failed.
@@ -29,9 +37,9 @@ class Scorable:
     """
 
     trial_id: str
-    estimate: Tensor | None
-    reference: Tensor | None
-    mixture: Tensor
+    estimate: Array | None
+    reference: Array | None
+    mixture: Array
     unreferenced: bool = False
     failure: str | None = None
     notes: str = ""
@@ -67,8 +75,8 @@ def check(item: Scorable, sample_rate_hz: int) -> CheckedAnswer:
     usable = item.estimate if failure is None else None
     return CheckedAnswer(
         trial_id=item.trial_id,
-        estimate=_fit(judge.new_zeros(0) if usable is None else usable.detach(), length),
-        reference=judge.new_zeros(length) if item.reference is None else judge,
+        estimate=_fit(zeros(judge, 0) if usable is None else usable, length),
+        reference=zeros(judge, length) if item.reference is None else judge,
         mixture=_fit(item.mixture, length),
         present=item.reference is not None or item.unreferenced,
         referenced=not item.unreferenced,
@@ -123,20 +131,20 @@ def settled(info: MetricInfo, value: float, *, samples: int, sample_rate_hz: int
     return failed("non_finite_value")
 
 
-def is_silent(signal: Tensor) -> bool:
+def is_silent(signal: Array) -> bool:
     """Whether a signal [T] carries no sound: it is empty or constant.
 
     A low level alone is not silence, because every ratio is exact at 1e-12 of full scale too. Only a swing under 1e-30
     (−600 dB, far below the rounding of any signal chain) counts as none. A constant is an offset without sound, and
     zero once the mean is removed.
     """
-    return signal.numel() == 0 or float(signal.max()) - float(signal.min()) <= SILENCE
+    return not len(signal) or float(signal.max()) - float(signal.min()) <= SILENCE
 
 
 def _with_channels(facts: Facts, length: int) -> Facts:
     """The facts with the answer at all channels, at the length of the trial."""
     given = facts.estimate_channels
-    return facts if given is None else replace(facts, estimate_channels=_fit(given.detach(), length))
+    return facts if given is None else replace(facts, estimate_channels=_fit(given, length))
 
 
 def _with_outputs(facts: Facts, length: int, sample_rate_hz: int) -> Facts:
@@ -147,7 +155,7 @@ def _with_outputs(facts: Facts, length: int, sample_rate_hz: int) -> Facts:
         problem, _ = _signal_fault(each.signal, length, sample_rate_hz, other="mixture")
         if problem is not None:
             return replace(facts, outputs=(), outputs_failure=f"output {place} ({each.label}): {problem}")
-    fitted = (replace(each, signal=_fit(each.signal.detach(), length)) for each in facts.outputs)
+    fitted = (replace(each, signal=_fit(each.signal, length)) for each in facts.outputs)
     return replace(facts, outputs=tuple(fitted))
 
 
@@ -159,7 +167,7 @@ def _fault(item: Scorable, length: int, sample_rate_hz: int) -> tuple[str | None
     return _signal_fault(item.estimate, length, sample_rate_hz, other=other)
 
 
-def _signal_fault(estimate: Tensor, length: int, sample_rate_hz: int, *, other: str) -> tuple[str | None, str]:
+def _signal_fault(estimate: Array, length: int, sample_rate_hz: int, *, other: str) -> tuple[str | None, str]:
     """Why a signal cannot be scored; a remark if it can."""
     if problem := _no_signal(estimate, f"{other} has [{length}]"):
         return problem, ""
@@ -171,19 +179,37 @@ def _signal_fault(estimate: Tensor, length: int, sample_rate_hz: int, *, other: 
     return None, f"{'trimmed' if samples > length else 'padded'} from {samples} to {length} samples"
 
 
-def _no_signal(estimate: Tensor, wanted: str) -> str:
+def _no_signal(estimate: Array, wanted: str) -> str:
     """Why an estimate is no finite signal [T]; "" if it is."""
     if estimate.ndim != 1:
         return f"shape: estimate has shape {list(estimate.shape)}, {wanted}"
-    if estimate.is_complex() or estimate.dtype == torch.bool:
-        return f"dtype: estimate is {str(estimate.dtype).removeprefix('torch.')}, not real numbers"
+    kind = str(estimate.dtype).removeprefix("torch.")
+    if kind.startswith(("complex", "bool")):
+        return f"dtype: estimate is {kind}, not real numbers"
     # What float32 cannot hold, PESQ and recognisers cannot take, and overflows when squared.
-    finite = estimate.float().isfinite()
+    xp = namespace(estimate)
+    with np.errstate(over="ignore"):
+        finite = xp.isfinite(estimate.astype(np.float32, copy=False) if xp is np else estimate.float())
     if bool(finite.all()):
         return ""
     bad = len(estimate) - int(finite.sum())
     return f"non_finite: {bad} of {len(estimate)} samples are NaN or infinite"
 
 
-def _fit(signal: Tensor, length: int) -> Tensor:
-    return F.pad(signal, (0, length - signal.shape[-1]))
+def _fit(signal: Array, length: int) -> Array:
+    return ended(signal, length)
+
+
+def over(item: T, *, arrays: bool) -> T:
+    """A scorable or a checked answer whose signals are arrays of NumPy, on the CPU, or else tensors."""
+    convert = as_array if arrays else as_tensor
+    signals = {name: _converted(getattr(item, name), convert) for name in ("estimate", "reference", "mixture")}
+    facts = item.facts
+    named = {name: _converted(getattr(facts, name), convert) for name in _OF_FACTS}
+    parts = {name: convert(signal) for name, signal in facts.parts.items()}
+    outputs = facts.outputs and tuple(replace(each, signal=convert(each.signal)) for each in facts.outputs)
+    return replace(item, **signals, facts=replace(facts, **named, parts=parts, outputs=outputs))
+
+
+def _converted(signal: Array | None, convert: Callable[[Array], Array]) -> Array | None:
+    return None if signal is None else convert(signal)

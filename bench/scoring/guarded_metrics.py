@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from ...core.arrays import is_tensor, memory_errors
 from ...core.errors import TsebenchError
 from ..metrics.protocol import Answered, AnswerMetric, BatchMetric, Signals
 from ..outcome import Outcome, Submit, failed, raised
@@ -24,14 +24,14 @@ def batch_outcomes(metric: BatchMetric, signals: Signals) -> list[Outcome]:
     trials = len(signals.lengths)
     try:
         values: object = metric.compute(signals)
-    except (TsebenchError, torch.OutOfMemoryError):
+    except (TsebenchError, *memory_errors()):
         raise
     except Exception as error:  # noqa: BLE001 - see above; the row says what it was
         if trials == 1:
             return [raised(error)]
         rows = (_alone(signals, row) for row in range(trials))
         return [outcome for row in rows for outcome in batch_outcomes(metric, row)]
-    if not isinstance(values, Tensor):
+    if not (isinstance(values, np.ndarray) or is_tensor(values)):
         return [failed(f"the metric gave {type(values).__name__}, not a tensor")] * trials
     if (shape := list(values.shape)) != [trials]:
         return [failed(f"the metric gave values of shape {shape}, not {[trials]}")] * trials
@@ -48,7 +48,7 @@ def answer_outcomes(
     """Outcomes of a metric of whole answers; after an error every answer is tried alone. Out of memory raises."""
     try:
         outcomes = list(metric.judge(answers, sample_rate_hz=sample_rate_hz, submit=submit))
-    except (TsebenchError, torch.OutOfMemoryError):
+    except (TsebenchError, *memory_errors()):
         raise
     except Exception as error:  # noqa: BLE001 - see above; the row says what it was
         if len(answers) <= 1:

@@ -12,13 +12,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 
-import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
+import numpy as np
 
-from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Signals
+from ...core.arrays import Array, as_array, as_tensor, without_gradients
+from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Signals, takes_arrays
 from ..outcome import NO_REFERENCE, Job, Outcome, Score, Status
-from .edges import CheckedAnswer, Scorable, check, is_silent, verdict
+from .edges import CheckedAnswer, Scorable, check, is_silent, over, verdict
 from .guarded_metrics import answer_outcomes, batch_outcomes
 from .plan import DerivedMetric, MetricPlan
 from .pool import FilePool
@@ -103,15 +102,19 @@ class Pending:
 
 
 class Scorer:
-    """Computes the base metrics of a plan: batched ones on the device in float64, file metrics in the pool."""
+    """Computes the base metrics of a plan: batched ones on the device in float64, file metrics in the pool.
 
-    def __init__(self, plan: MetricPlan, *, sample_rate_hz: int, device: torch.device | str, pool: FilePool) -> None:
+    On a CPU signals are arrays of NumPy, and tensors only for metrics that do not take these: torch takes a second to
+    import, and is not imported for any other.
+    """
+
+    def __init__(self, plan: MetricPlan, *, sample_rate_hz: int, device: str, pool: FilePool) -> None:
         self.plan = plan
         self.sample_rate_hz = sample_rate_hz
-        self.device = torch.device(device)
+        self.device = device
+        self._on_cpu = device == "cpu"
         self._pool = pool
 
-    @torch.no_grad()
     def submit(self, batch: Sequence[Scorable]) -> Pending:
         """Score a batch: batched metrics now, file metrics in the pool.
 
@@ -120,7 +123,7 @@ class Scorer:
         Raises:
             torch.OutOfMemoryError: a group of the batch does not fit on the device.
         """
-        checked = [check(item, self.sample_rate_hz) for item in batch]
+        checked = [check(over(item, arrays=self._on_cpu), self.sample_rate_hz) for item in batch]
         groups: _Groups = {}
         # The pool begins with its part while this process does its own.
         order = sorted(self.plan.metrics, key=lambda metric: isinstance(metric, FileMetric), reverse=True)
@@ -145,18 +148,30 @@ class Scorer:
     ) -> dict[int, Outcome | Future[Outcome]]:
         rate_hz = self.sample_rate_hz
         if isinstance(metric, AnswerMetric):
-            answers = [checked[row] for row in rows]
-            outcomes = answer_outcomes(metric, answers, sample_rate_hz=rate_hz, submit=self._pool.submit)
+            answers = [self._as_taken_by(metric, checked[row]) for row in rows]
+            with without_gradients():
+                outcomes = answer_outcomes(metric, answers, sample_rate_hz=rate_hz, submit=self._pool.submit)
             return dict(zip(rows, outcomes, strict=True))
         if isinstance(metric, FileMetric):
             return {row: self._pool.submit(_file_job(metric, checked[row], rate_hz)) for row in rows}
         if rows not in groups:
             groups[rows] = list(self._padded(rows, checked))
-        return {
-            row: outcome
-            for part, signals in groups[rows]
-            for row, outcome in zip(part, batch_outcomes(metric, signals), strict=True)
-        }
+        found: dict[int, Outcome | Future[Outcome]] = {}
+        for part, signals in groups[rows]:
+            taken = self._signals_for(metric, signals)
+            with without_gradients():
+                found.update(zip(part, batch_outcomes(metric, taken), strict=True))
+        return found
+
+    def _as_taken_by(self, metric: Metric, answer: CheckedAnswer) -> CheckedAnswer:
+        return answer if not self._on_cpu or takes_arrays(metric) else over(answer, arrays=False)
+
+    def _signals_for(self, metric: Metric, signals: Signals) -> Signals:
+        """Signals as a metric takes them: tensors have the memory of the arrays."""
+        if not self._on_cpu or takes_arrays(metric):
+            return signals
+        tensors = {name: as_tensor(getattr(signals, name)) for name in ("estimate", "reference", "mixture", "lengths")}
+        return replace(signals, **tensors)
 
     def _padded(
         self, rows: Sequence[int], checked: Sequence[CheckedAnswer]
@@ -167,16 +182,27 @@ class Scorer:
                 estimate=self._stack([item.estimate for item in items]),
                 reference=self._stack([item.reference for item in items]),
                 mixture=self._stack([item.mixture for item in items]),
-                lengths=torch.tensor([len(i.mixture) for i in items], device=self.device),
+                lengths=self._lengths([len(item.mixture) for item in items]),
                 sample_rate_hz=self.sample_rate_hz,
             )
             yield part, signals
 
-    def _stack(self, signals: Sequence[Tensor]) -> Tensor:
+    def _lengths(self, lengths: Sequence[int]) -> Array:
+        found = np.array(lengths, np.int64)
+        return found if self._on_cpu else as_tensor(found).to(self.device)
+
+    def _stack(self, signals: Sequence[Array]) -> Array:
         """[B, T] float64 on the device, zero past the end of each signal."""
-        if self.device.type == "cpu" or len({signal.dtype for signal in signals}) > 1:
-            signals = [signal.to(self.device, torch.float64) for signal in signals]
-        # To a GPU all go at once, as they are, and become float64 there.
+        if self._on_cpu:
+            filled = np.zeros((len(signals), max(map(len, signals))))
+            for row, signal in zip(filled, signals, strict=True):
+                row[: len(signal)] = signal
+            return filled
+        from torch.nn.utils.rnn import pad_sequence  # noqa: PLC0415 - see the class
+
+        if len({signal.dtype for signal in signals}) > 1:
+            signals = [signal.to(self.device).double() for signal in signals]
+        # Else all go at once, as they are, and become float64 there.
         padded = pad_sequence(list(signals), batch_first=True)
         return padded.to(self.device).double()
 
@@ -190,7 +216,7 @@ def _floor(info: MetricInfo, outcome: Outcome | Future[Outcome], item: CheckedAn
 
 
 def _file_job(metric: FileMetric, item: CheckedAnswer, rate_hz: int) -> Job:
-    estimate, reference = (s.to("cpu", torch.float32).numpy() for s in (item.estimate, item.reference))
+    estimate, reference = (np.asarray(as_array(s), np.float32) for s in (item.estimate, item.reference))
     return partial(metric.compute_file, estimate=estimate, reference=reference, sample_rate_hz=rate_hz)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
 
-import torch
-from torch import Tensor
-
+from ....core.arrays import Array, namespace, on_cpu
+from ....core.processors import computing_threads
 from ..protocol import Signals
 
 DEVICE_SAMPLES = 1 << 24
@@ -20,7 +19,7 @@ CPU_TRIALS, DEVICE_TRIALS = 32, 256
 """Trials of a part; normal equations that are factorised take 4 MB each."""
 
 
-def in_chunks(compute: Callable[[Signals], Tensor], signals: Signals, *, cpu_samples: int | None) -> Tensor:
+def in_chunks(compute: Callable[[Signals], Array], signals: Signals, *, cpu_samples: int | None) -> Array:
     """Values [B] of a batch, computed in parts of a bounded number of samples.
 
     Every part has at least one trial, however long. The parts do not depend on the number of threads that share them on
@@ -33,10 +32,10 @@ def in_chunks(compute: Callable[[Signals], Tensor], signals: Signals, *, cpu_sam
             already takes one trial after the other.
     """
     trials, frames = signals.estimate.shape
+    xp, near = namespace(signals.estimate), on_cpu(signals.estimate)
     if not trials:
-        return signals.estimate.new_empty(0, dtype=torch.float64)
-    on_cpu = signals.estimate.device.type == "cpu"
-    if not on_cpu:
+        return xp.empty(0, dtype=xp.float64, device=signals.estimate.device)
+    if not near:
         samples, limit = DEVICE_SAMPLES, DEVICE_TRIALS
     elif cpu_samples is not None:
         samples, limit = cpu_samples, CPU_TRIALS
@@ -45,12 +44,12 @@ def in_chunks(compute: Callable[[Signals], Tensor], signals: Signals, *, cpu_sam
     most = max(1, min(limit, samples // max(1, frames)))
     size = -(-trials // -(-trials // most))  # parts of about one size
     starts = range(0, trials, size)
-    if not on_cpu:
+    if not near:
         parts = [_part(signals, start, start + size, frames) for start in starts]
-        return torch.cat([compute(part) for part in parts])
+        return xp.concatenate([compute(part) for part in parts])
     longest = [int(signals.lengths[start : start + size].max()) for start in starts]
     parts = [_part(signals, a, a + size, n) for a, n in zip(starts, longest, strict=True)]
-    return torch.cat(threaded(compute, parts))
+    return xp.concatenate(threaded(compute, parts))
 
 
 def _part(signals: Signals, start: int, stop: int, frames: int) -> Signals:
@@ -66,33 +65,24 @@ def _part(signals: Signals, start: int, stop: int, frames: int) -> Signals:
 _Part = TypeVar("_Part")
 
 
-def threaded(compute: Callable[[_Part], Tensor], parts: Sequence[_Part]) -> list[Tensor]:
-    """Results of `compute` for each part, in order; as many at once as torch has threads.
+def threaded(compute: Callable[[_Part], Array], parts: Sequence[_Part]) -> list[Array]:
+    """Results of `compute` for each part, in order; as many at once as there are threads.
 
     The values do not depend on the number of threads, since every part is computed by one.
     """
-    count = torch.get_num_threads()
+    count, torch = computing_threads(), sys.modules.get("torch")
     if count == 1 or len(parts) == 1:
         return [compute(part) for part in parts]
+    if torch is None:
+        return list(_threads(count, os.getpid(), None).map(compute, parts))
     torch.set_num_threads(1)  # also of the linear algebra in the other threads
     try:
-        return list(_threads(count, os.getpid()).map(compute, parts))
+        return list(_threads(count, os.getpid(), torch.set_num_threads).map(compute, parts))
     finally:
         torch.set_num_threads(count)
 
 
-@contextmanager
-def spared_threads(count: int) -> Iterator[None]:
-    """Torch leaves so many of its threads, but one, to processes that keep cores busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before - count))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 @lru_cache(maxsize=1)
-def _threads(count: int, process: int) -> ThreadPoolExecutor:  # noqa: ARG001 - a fork has none
-    """So many threads that wait between calls, each with one thread for its own operations."""
-    return ThreadPoolExecutor(count, "part", initializer=torch.set_num_threads, initargs=(1,))
+def _threads(count: int, process: int, limit: Callable[[int], None] | None) -> ThreadPoolExecutor:  # noqa: ARG001 - a fork has none
+    """So many threads that wait between calls, each with one thread for torch's own operations."""
+    return ThreadPoolExecutor(count, "part", initializer=limit, initargs=(1,) if limit else ())

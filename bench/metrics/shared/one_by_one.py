@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from ....core.arrays import without_gradients
 from ...outcome import Outcome, Submit
 from ..protocol import Answered
 
@@ -23,9 +24,7 @@ class OneByOne(ABC):
         submit: Submit,  # noqa: ARG002
     ) -> Sequence[Outcome]:
         """One value for each answer."""
-        import torch  # noqa: PLC0415 - workers start quickly
-
-        with torch.no_grad():
+        with without_gradients():
             return [self._outcome(answer) for answer in answers]
 
     @abstractmethod

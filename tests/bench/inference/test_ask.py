@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from tsebench.bench.inference.ask import Answer, Inference
+from tsebench.bench.inference.answer import Answer
+from tsebench.bench.inference.ask import Inference
 from tsebench.bench.inference.batching import Item
 from tsebench.bench.inference.process_state import SETTINGS
 from tsebench.core.errors import ExtractionError

@@ -14,7 +14,8 @@ from torch import Tensor
 from tsebench.bench.metrics import bsseval, stoi
 from tsebench.bench.metrics.protocol import BatchMetric, Signals
 from tsebench.bench.metrics.registry import load_metric
-from tsebench.bench.metrics.shared.batches import spared_threads, threaded
+from tsebench.bench.metrics.shared.batches import threaded
+from tsebench.core.processors import spared_threads
 
 
 @pytest.fixture(autouse=True)
