@@ -22,7 +22,7 @@ from ..datasets.dataset import Dataset
 from ..datasets.seeding import digest
 from ..systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
 from .config import DatasetSpec, SystemSpec
-from .scoring.cache import Identity, identity_of
+from .scoring.identity import Identity, identity_of
 from .scoring.plan import MetricSpec
 
 

@@ -7,6 +7,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -23,10 +24,10 @@ class Registry(Generic[T]):
     """Names to entries of one kind.
 
     Nothing is imported before the first look-up. A built-in entry is a module of `package` that uses the decorator
-    `register`; the module with the entry's name is tried first. Sub-packages are not scanned: shared code of the
-    entries lies in `shared/`. An entry point of `group` adds an entry of an installed package: it names the entry
-    itself or a module that registers it. A plug-in that cannot be used is left out, and `problems` says why; a built-in
-    entry keeps its name.
+    `register`; the module with the entry's name is tried first, then one whose text registers that name. Sub-packages
+    are not scanned: shared code of the entries lies in `shared/`. An entry point of `group` adds an entry of an
+    installed package: it names the entry itself or a module that registers it. A plug-in that cannot be used is left
+    out, and `problems` says why; a built-in entry keeps its name.
 
     Args:
         kind: name of an entry in messages, for example "system".
@@ -52,6 +53,7 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
         self._owners: dict[str, EntryPoint] = {}  # of entries of plug-ins
         self._problems: dict[str, ConfigError] = {}
+        self._texts: dict[str, str] = {}  # of built-in modules
         self._importing = False  # a built-in module
         self._scanned = False
         self._built_in_scanned = False
@@ -99,16 +101,20 @@ class Registry(Generic[T]):
             UnknownNameError: no such entry; the message suggests the nearest name.
             ConfigError: a plug-in of that name cannot be used.
         """
+        if self.found(name) is None and name not in self._problems:
+            self._scan()
+        if name in self._entries:
+            return self._entries[name]
+        raise self.unknown(name, self._entries)
+
+    def found(self, name: str) -> T | None:
+        """The entry called `name`, without a look at modules and plug-ins that do not show that they have it."""
         self._import_built_in(name)
         if name not in self._entries:
             for point in self._points():
                 if point.name == name:
                     self._add(point)
-        if name not in self._entries and name not in self._problems:
-            self._scan()
-        if name in self._entries:
-            return self._entries[name]
-        raise self.unknown(name, self._entries)
+        return self._entries.get(name)
 
     def registered(self, name: str) -> T | None:
         """The entry called `name` if it is registered already; imports nothing."""
@@ -159,8 +165,22 @@ class Registry(Generic[T]):
         return [m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg]
 
     def _import_built_in(self, name: str) -> None:
-        if (name not in self._entries or name in self._owners) and name in self._modules():
-            self._import(name)
+        if name in self._entries and name not in self._owners:
+            return
+        modules = self._modules()
+        for module in [name] if name in modules else [m for m in modules if f'.register("{name}")' in self._text(m)]:
+            self._import(module)
+
+    def _text(self, module: str) -> str:
+        """Source of a module; "" where it has none that can be read."""
+        if module not in self._texts:
+            package = importlib.import_module(self._package)
+            paths = [Path(folder) / f"{module}.py" for folder in package.__path__]
+            try:
+                self._texts[module] = next(path for path in paths if path.is_file()).read_text(encoding="utf-8")
+            except (StopIteration, OSError, ValueError):
+                self._texts[module] = ""
+        return self._texts[module]
 
     def _import(self, module: str) -> None:
         self._importing = True

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from ..core.arrays import Array
 from ..core.errors import ConfigError, listed
 from .seeding import sample_seed
 from .signals.audio import resample
@@ -127,7 +128,7 @@ def query_of(query: Query, channels: int | Literal["any"]) -> Query:
     return replace(query, mixture=channel_of(query.mixture, query.reference_channel)[None], reference_channel=0)
 
 
-def channel_of(signal: Tensor, channel: int) -> Tensor:
+def channel_of(signal: Array, channel: int) -> Array:
     """One channel [T] of a signal [C, T]; the only one of a signal that has one."""
     return signal[channel if len(signal) > 1 else 0]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
+from ..core.arrays import as_tensor
 from ..core.errors import DatasetError
 from .protocols.corpus import Corpora, Samples, VideoCorpus
 from .protocols.degradation import Rendering, make_degradation
@@ -15,6 +16,9 @@ from .render import render
 from .seeding import sample_seed
 from .signals.clips import render_clip
 from .types import Clues, EnrollmentClip, Mixture, MixtureClip, Query, Trial, Truth, VideoClip
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Separated = Callable[[MixtureClip], Samples]
 """Renders a source of another mixture of the set, as it is there."""
@@ -52,13 +56,13 @@ def render_trial(
             )
         return separated(clip)
 
-    enrolled = tuple(torch.from_numpy(enrollment(clip).copy()) for clip in trial.clue.enrollments)
+    enrolled = tuple(as_tensor(enrollment(clip).copy()) for clip in trial.clue.enrollments)
     video, fps = _video(trial.clue.video, mixture, corpora)
     clue = trial.clue
     every = signals.all_channels
     query = Query(
         id=trial.id,
-        mixture=torch.from_numpy((signals.mixture[None] if every is None else every).copy()),
+        mixture=as_tensor((signals.mixture[None] if every is None else every).copy()),
         sample_rate_hz=rate,
         clues=Clues(
             enrollments=enrolled,
@@ -93,7 +97,7 @@ def source_signal(source_id: str, mixture: Mixture, signals: Rendered) -> Sample
     return signals.auxiliary.get(source_id, samples)
 
 
-def _video(clip: VideoClip | None, mixture: Mixture, corpora: Corpora) -> tuple[torch.Tensor | None, float | None]:
+def _video(clip: VideoClip | None, mixture: Mixture, corpora: Corpora) -> tuple[Tensor | None, float | None]:
     """Pictures [F, H, W] in 0..1, or features [F, 1, D], as many as fit into the mixture, and their rate.
 
     The last picture stays if the video is shorter, as it is where sound outlasts it in a file. A clip of no pictures is
@@ -115,7 +119,7 @@ def _video(clip: VideoClip | None, mixture: Mixture, corpora: Corpora) -> tuple[
     last = len(pictures) - 1
     fitted = pictures[np.minimum(np.arange(frames), last)]
     scale = np.float32(255 if fitted.dtype == np.uint8 else 1)
-    return torch.from_numpy(fitted.astype(np.float32) / scale), fps
+    return as_tensor(fitted.astype(np.float32) / scale), fps
 
 
 def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:
@@ -126,10 +130,10 @@ def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:
     target = None
     if targets:
         images = signals.sources[:, None] if signals.all_sources is None else signals.all_sources
-        target = torch.from_numpy(images[wanted].sum(axis=0, dtype=np.float32))
+        target = as_tensor(images[wanted].sum(axis=0, dtype=np.float32))
     return Truth(
         target=target,
-        interferers=torch.from_numpy(signals.sources[others].copy()),
+        interferers=as_tensor(signals.sources[others].copy()),
         active_classes=tuple(s.label for s in mixture.sources if s.role == "foreground"),
         transcript=target_transcript(trial, mixture),
         target_labels=target_labels(trial, mixture),
@@ -154,8 +158,8 @@ def target_transcript(trial: Trial, mixture: Mixture) -> str | None:
     return said[0] if len(said) == 1 else None
 
 
-def _parts(target: torch.Tensor | None, mixture: Mixture, ids: list[str], sources: Samples) -> dict[str, torch.Tensor]:
+def _parts(target: Tensor | None, mixture: Mixture, ids: list[str], sources: Samples) -> dict[str, Tensor]:
     """Each source [T] of the target by its id; a single one is the target's own tensor."""
     if target is not None and len(ids) == 1:
         return {ids[0]: target[mixture.reference_channel]}
-    return {name: torch.from_numpy(source.copy()) for name, source in zip(ids, sources, strict=True)}
+    return {name: as_tensor(source.copy()) for name, source in zip(ids, sources, strict=True)}

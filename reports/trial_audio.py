@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bench.run.estimate_store import FOLDER, estimate_path, estimates_folder
+from ..bench.run.estimate_files import FOLDER, estimate_path, estimates_folder
 from ..bench.run.output_files import read_outputs
 from ..bench.run.record import RunRecord, read_record
 from ..core.errors import TsebenchError

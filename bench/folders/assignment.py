@@ -102,7 +102,8 @@ def _signal(files: PairedFiles, folder: Folder, key: str) -> NDArray[np.float64]
     if path is None or key in getattr(files.faults, folder):
         return None
     try:
-        return read_signal(path, files.channels.of(folder)).astype(np.float64)
+        signal: NDArray[np.float64] = read_signal(path, files.channels.of(folder)).astype(np.float64)
+        return signal
     except AudioError:
         return None
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core.arrays import Array, ended
 from ...core.errors import AudioError
@@ -26,10 +25,8 @@ from .paired_files import PairedFiles
 if TYPE_CHECKING:
     from ..inference.ask import Inference
 
-Samples = NDArray[np.float32]
 
-
-def read_signal(path: Path, channel: Channel, *, finite: bool = True) -> Samples:
+def read_signal(path: Path, channel: Channel, *, finite: bool = True) -> Array:
     """One channel [T] of a file; `channel` counts where there are several.
 
     Raises:
@@ -38,7 +35,7 @@ def read_signal(path: Path, channel: Channel, *, finite: bool = True) -> Samples
     return read_mono(path, channel=_channel(path, channel), finite=finite)[0]
 
 
-def read_signals(path: Path, channel: Channel, *, finite: bool = True) -> Samples:
+def read_signals(path: Path, channel: Channel, *, finite: bool = True) -> Array:
     """All channels [C, T] of a file; one where it has one, or where `channel` is the mean; errors as `read_signal`."""
     if not isinstance(_channel(path, channel), int):
         return read_signal(path, channel, finite=finite)[None]
@@ -92,7 +89,7 @@ class FileSet:
             return self._unreferenced(index)
         target = self._read("references", key, self.lost, prefix="reference:")
         mixture = None if target is None else self._mono("mixtures", key, self.unmixed)
-        target = np.zeros((1, 1), np.float32) if target is None else target
+        target = _silence(1, 1) if target is None else target
         reference = self._of_reference(target, "references")
         query = self._query(key, (reference if mixture is None else mixture)[None])
         if len(target) > 1:
@@ -110,16 +107,16 @@ class FileSet:
         signal = self._mono("mixtures", key, self.unmixed)
         if signal is None:
             signal = self._mono("estimates", key, dict(self.files.faults.estimates))
-        signal = np.zeros(1, np.float32) if signal is None else signal
+        signal = _silence(1) if signal is None else signal
         return self._query(key, signal[None]), Truth(
             target=None,
-            interferers=np.zeros((0, len(signal)), np.float32),
+            interferers=_silence(0, len(signal)),
             active_classes=(),
             transcript=self.files.transcripts.get(key),
             recorded=self.trials[index].recorded,
         )
 
-    def _query(self, key: str, signal: Samples) -> Query:
+    def _query(self, key: str, signal: Array) -> Query:
         """The query of a trial, with its enrollment if there is one."""
         rate_hz, path = self.files.sample_rate_hz, self.files.enrollments.get(key)
         enrollments: tuple[Array, ...] = ()
@@ -128,7 +125,7 @@ class FileSet:
             enrollments = (resample(voice, from_hz=voice_hz, to_hz=rate_hz),)
         return Query(id=key, mixture=signal, sample_rate_hz=rate_hz, clues=Clues(enrollments=enrollments))
 
-    def _interferers(self, key: str, reference: Samples, mixture: Samples | None) -> Samples:
+    def _interferers(self, key: str, reference: Array, mixture: Array | None) -> Array:
         """Other sources [S, T]: the other references of the mixture, and what is left of it without all references."""
         length = len(reference)
         others = [self._mono("references", other, self.lost, prefix="reference:") for other in self._others(key)]
@@ -137,7 +134,7 @@ class FileSet:
             shorter = min(len(mixture), length)
             rest = mixture[:shorter] - reference[:shorter] - sum(other[:shorter] for other in found)
             found.append(ended(rest, length))
-        return np.stack(found) if found else np.zeros((0, length), np.float32)
+        return np.stack(found) if found else _silence(0, length)
 
     def _others(self, key: str) -> list[str]:
         """Other trials of the same mixture."""
@@ -166,16 +163,16 @@ class FileSet:
         channel = self.files.channels.of(folder)
         return channel if isinstance(channel, int) else 0
 
-    def _of_reference(self, signals: Samples, folder: Folder) -> Samples:
+    def _of_reference(self, signals: Array, folder: Folder) -> Array:
         """The chosen channel [T] of signals [C, T]."""
         return channel_of(signals, self._number(folder))
 
-    def _mono(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> Samples | None:
+    def _mono(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> Array | None:
         """The chosen channel [T] of a file, or None with its reason among the faults."""
         found = self._read(folder, key, faults, prefix=prefix)
         return None if found is None else self._of_reference(found, folder)
 
-    def _read(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> Samples | None:
+    def _read(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> Array | None:
         """All channels [C, T] of a file, see `read_signals`, or None with its reason among the faults."""
         path = getattr(self.files, folder).get(key)
         if path is None or key in faults:
@@ -185,6 +182,10 @@ class FileSet:
         except AudioError as error:
             faults[key] = prefix + unreadable(error, path, key)
             return None
+
+
+def _silence(*shape: int) -> Array:
+    return np.zeros(shape, np.float32)
 
 
 class FileAnswers:

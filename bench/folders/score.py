@@ -34,7 +34,6 @@ from .channels import Channel, Channels, channels_of
 from .file_set import FileSet
 from .known_facts import NO_FACTS, FactFiles, FactTables, read_facts
 from .labelled_files import LabelledFiles, labelled_files
-from .labelled_set import LabelledSet
 from .outputs import Paths, list_files, sample_folders
 from .paired_files import PairedFiles, paired
 from .score_record import MIXTURE, record_of
@@ -131,7 +130,7 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
         files = samples[0]
         record = _record(samples, options, plan, device)
         make_folder(options.out / ROWS)
-        trials = LabelledSet(files) if isinstance(files, LabelledFiles) else FileSet(files)
+        trials = _trials(files)
         evaluation = Evaluation(
             trials,
             plan,
@@ -163,6 +162,14 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
         rows=tuple(rows),
         mixture_rows=tuple(mixture_rows),
     )
+
+
+def _trials(files: PairedFiles) -> FileSet:
+    if not isinstance(files, LabelledFiles):
+        return FileSet(files)
+    from .labelled_set import LabelledSet  # noqa: PLC0415 - imports torch, which other files do without
+
+    return LabelledSet(files)
 
 
 def _record(samples: Sequence[PairedFiles], options: ScoreOptions, plan: MetricPlan, device: str) -> RunRecord:

@@ -87,7 +87,7 @@ class _Answers:
         threads: int,
         streaming: bool,
     ) -> dict[str, Any]:
-        from ..scoring.cache import identity_of  # noqa: PLC0415 - it knows isolated systems
+        from ..scoring.identity import identity_of  # noqa: PLC0415 - it knows isolated systems
 
         torch.set_num_threads(threads)
         if factory is not None:

@@ -180,7 +180,7 @@ class SystemHost:
         time_limit_s: seconds for the answer to a batch.
 
     Attributes:
-        identity: fields of its `scoring.cache.Identity`.
+        identity: fields of its `scoring.identity.Identity`.
         privileged: whether it reads the truth; the truths are sent to no other system.
 
     Raises:

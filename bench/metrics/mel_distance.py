@@ -43,7 +43,8 @@ class _MelDistance:
 
     def compute(self, signals: Signals) -> Tensor:
         """Distance [B] in dB, float64."""
-        return in_chunks(self._values, signals, cpu_samples=_CPU_SAMPLES)
+        values: Tensor = in_chunks(self._values, signals, cpu_samples=_CPU_SAMPLES)
+        return values
 
     def _values(self, signals: Signals) -> Tensor:
         hop = max(1, round(HOP_S * signals.sample_rate_hz))
@@ -57,7 +58,8 @@ class _MelDistance:
         if self._active:
             counted = counted & (reference > floor)
         distance = 10.0 * (torch.maximum(reference, floor) / torch.maximum(estimate, floor)).log10().abs()
-        return torch.where(counted, distance, 0.0).sum(dim=(1, 2)) / counted.sum(dim=(1, 2))
+        values: Tensor = torch.where(counted, distance, 0.0).sum(dim=(1, 2)) / counted.sum(dim=(1, 2))
+        return values
 
 
 class MelDistance(_MelDistance):

@@ -17,7 +17,8 @@ from ...datasets.signals.audio import info
 from ..inference.answer import Answer
 from ..inference.ask import Inference
 from ..inference.batching import Item
-from ..run.estimate_store import estimate_path, read_answer, sample_folder
+from ..run.estimate_files import estimate_path, sample_folder
+from ..run.estimate_store import read_answer
 from .pack_record import PackedEstimates
 
 _MOST_BYTES = 1 << 24  # of a file that is stored with an estimate

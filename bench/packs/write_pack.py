@@ -23,7 +23,7 @@ from ...core.content_hash import file_sha256
 from ...core.errors import ConfigError, OutputError
 from ...core.files import draft_of
 from ..rows import read_rows
-from ..run.estimate_store import FOLDER, estimates_folder
+from ..run.estimate_files import FOLDER, estimates_folder
 from ..run.record import RunRecord, read_record
 from .pack_record import ESTIMATES, PACK, ROWS, RUN, PackedEstimates, PackRecord
 

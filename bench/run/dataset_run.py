@@ -13,7 +13,8 @@ from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
 from ..rows import ROWS, crashed_values, failed_values, shard_name, write_shard
 from .earlier import forget
-from .estimate_store import FOLDER, SystemAnswers, estimate_path, estimates_folder, sample_folder
+from .estimate_files import FOLDER, estimate_path, estimates_folder, sample_folder
+from .estimate_store import SystemAnswers
 from .evaluation import Evaluation
 from .open_datasets import OpenSet
 from .prepare import MissingShard, PlannedRun

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..scoring.cache import Identity
+from ..scoring.identity import Identity
 from .record import RunRecord
 
 _DIGITS = 12

@@ -1,4 +1,4 @@
-"""Answers of a system to the trials of a set, and the folder where a run stores its estimates."""
+"""Answers of a system to the trials of a set, and those that a run stored."""
 
 from __future__ import annotations
 
@@ -12,34 +12,18 @@ import torch
 from ...core.errors import AudioError
 from ...core.files import make_folder, write_atomic
 from ...datasets.batches import channel_of
-from ...datasets.seeding import digest
 from ...datasets.signals.audio import info, read, write
 from ...systems.protocol import AnySystem, far_too_long, wrong_length
 from ..inference.answer import Answer
 from ..inference.ask import Inference, is_signal
 from ..inference.batching import Item
-from ..scoring.cache import Identity, identity_of
+from ..scoring.identity import Identity, identity_of
+from .estimate_files import estimate_path, sample_folder
 from .output_files import read_outputs, write_outputs
 
-FOLDER = "estimates"
 _PROBABILITIES = ".classes.json"
 _WORDS = ".words.txt"
 _ACTIVITY = ".activity.json"
-
-
-def estimates_folder(root: Path, *, dataset: str, title: str, identity: str, fingerprint: str) -> Path:
-    """The folder of one system's estimates on one dataset in the run's folder; other weights have another folder."""
-    return root / dataset / f"{title}-{digest(identity, fingerprint)[:12]}"
-
-
-def sample_folder(folder: Path, sample: int) -> Path:
-    """The folder of one sample of a system's estimates: the first ones lie in `folder` itself."""
-    return folder / f"sample_{sample}" if sample else folder
-
-
-def estimate_path(folder: Path, trial_id: str) -> Path:
-    """The file of one trial; the ids of a manifest are safe as file names."""
-    return folder / f"{trial_id}.wav"
 
 
 class SystemAnswers:

@@ -66,7 +66,7 @@ class AnswerSource(Protocol):
     """Answers to the trials of one set: those on disk, and those that a system gives.
 
     Attributes:
-        identity: determines the answers, see `cache.identity_of`.
+        identity: determines the answers, see `scoring.identity.identity_of`.
         reusable: whether nothing else determines them, so that their scores may be cached.
         classes: vocabulary of `class_probabilities`, or None.
         inference: answers trials that are not on disk; None if all are.

@@ -6,25 +6,22 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from ...core.provenance import device_name, git_commit, versions
-from ...datasets.contamination import overlap
-from ...datasets.contents import contents_of, summary_of
-from ...datasets.dataset import Dataset
-from ...datasets.missing import missing_summary
 from ...datasets.seeding import digest
-from ...systems.checkpoints.checkpoint import trained_on
 from ...systems.protocol import SystemCard
-from ..config import RunConfig
 from ..metrics.protocol import MetricInfo
-from ..statistics.aggregate import VIDEO, condition_label
-from .open_datasets import OpenSet
-from .prepare import PlannedRun
 from .record import ConfigRecord, ContentsRecord, DatasetRecord, OverlapRecord, RunRecord, SystemRecord
 from .system_facts import CostFacts
+
+if TYPE_CHECKING:
+    from ...datasets.dataset import Dataset
+    from ..config import RunConfig
+    from .open_datasets import OpenSet
+    from .prepare import PlannedRun
 
 _CARD: TypeAdapter[SystemCard] = TypeAdapter(SystemCard)
 
@@ -111,6 +108,13 @@ def dataset_record(
     dataset: Dataset, *, systems: Mapping[str, SystemCard], skipped: Mapping[str, str], role: str = ""
 ) -> DatasetRecord:
     """The record of one dataset of a run: cards of the systems that run on it, and why others do not, by title."""
+    # Files that are scored need none of these.
+    from ...datasets.contamination import overlap  # noqa: PLC0415
+    from ...datasets.contents import contents_of, summary_of  # noqa: PLC0415
+    from ...datasets.missing import missing_summary  # noqa: PLC0415
+    from ...systems.checkpoints.checkpoint import trained_on  # noqa: PLC0415
+    from ..statistics.aggregate import VIDEO, condition_label  # noqa: PLC0415
+
     card = dataset.card
     overlaps = {
         title: overlap(dataset, training_data=system.training_data, trained_on=trained_on(system.checkpoint))

@@ -11,8 +11,6 @@ import re
 import shutil
 from pathlib import Path
 
-import torch
-
 from ...core.errors import AudioError
 from ...core.files import make_folder, write_atomic
 from ...datasets.signals.audio import read_mono, write
@@ -60,5 +58,7 @@ def read_outputs(wav: Path) -> Outputs | None:
         labels = json.loads((folder / _LABELS).read_bytes())
     except (OSError, ValueError):
         raise AudioError(f"outputs {str(folder)!r} have no list of labels; run the system again") from None
+    import torch  # noqa: PLC0415 - slow to import, and reports of most runs do without
+
     signals = (read_mono(output_path(folder, place, label), finite=False)[0] for place, label in enumerate(labels))
     return tuple(LabelledOutput(label, torch.from_numpy(signal)) for label, signal in zip(labels, signals, strict=True))

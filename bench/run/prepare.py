@@ -34,7 +34,8 @@ from ..given import Given, identity_of_object
 from ..inference.open_system import open_system
 from ..inference.streamed import streamed
 from ..metrics.registry import MetricContext
-from ..scoring.cache import Identity, default_cache_dir, identity_of
+from ..scoring.cache import default_cache_dir
+from ..scoring.identity import Identity, identity_of
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from ..shards.shard import Chosen, Shard
 from ..shards.shard_record import check_same_shard

@@ -32,7 +32,7 @@ class SystemRecord(SystemFacts):
     """A system of a run as the run itself needs it.
 
     Attributes:
-        identity: see `scoring.cache.system_identity`.
+        identity: see `scoring.identity.system_identity`.
         resampled_from_hz: rates of datasets that were resampled to the system's own rate.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,8 @@ SILENCE = 1e-30
 
 T = TypeVar("T", "Scorable", "CheckedAnswer")
 
-_OF_FACTS = (
+_SIGNALS = ("estimate", "reference", "mixture")
+_SIGNALS_OF_FACTS = (
     *("interferers", "activity", "class_probabilities"),
     *("enrollment", "reference_channels", "estimate_channels"),
 )
@@ -203,9 +204,11 @@ def _fit(signal: Array, length: int) -> Array:
 def over(item: T, *, arrays: bool) -> T:
     """A scorable or a checked answer whose signals are arrays of NumPy, on the CPU, or else tensors."""
     convert = as_array if arrays else as_tensor
-    signals = {name: _converted(getattr(item, name), convert) for name in ("estimate", "reference", "mixture")}
+    signals: dict[str, Any] = {
+        name: _converted(getattr(item, name), convert) for name in ("estimate", "reference", "mixture")
+    }
     facts = item.facts
-    named = {name: _converted(getattr(facts, name), convert) for name in _OF_FACTS}
+    named: dict[str, Any] = {name: _converted(getattr(facts, name), convert) for name in _SIGNALS_OF_FACTS}
     parts = {name: convert(signal) for name, signal in facts.parts.items()}
     outputs = facts.outputs and tuple(replace(each, signal=convert(each.signal)) for each in facts.outputs)
     return replace(item, **signals, facts=replace(facts, **named, parts=parts, outputs=outputs))

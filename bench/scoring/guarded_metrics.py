@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...core.arrays import is_tensor, memory_errors
+from ...core.arrays import Array, is_tensor, memory_errors
 from ...core.errors import TsebenchError
 from ..metrics.protocol import Answered, AnswerMetric, BatchMetric, Signals
 from ..outcome import Outcome, Submit, failed, raised
@@ -23,15 +23,15 @@ def batch_outcomes(metric: BatchMetric, signals: Signals) -> list[Outcome]:
     """Outcomes [B] of a batched metric; after an error every trial is tried alone. Out of memory raises."""
     trials = len(signals.lengths)
     try:
-        values: object = metric.compute(signals)
-    except (TsebenchError, *memory_errors()):
+        values: Array = metric.compute(signals)
+    except _passed_on():
         raise
     except Exception as error:  # noqa: BLE001 - see above; the row says what it was
         if trials == 1:
             return [raised(error)]
         rows = (_alone(signals, row) for row in range(trials))
         return [outcome for row in rows for outcome in batch_outcomes(metric, row)]
-    if not (isinstance(values, np.ndarray) or is_tensor(values)):
+    if not isinstance(values, np.ndarray) and not is_tensor(values):
         return [failed(f"the metric gave {type(values).__name__}, not a tensor")] * trials
     if (shape := list(values.shape)) != [trials]:
         return [failed(f"the metric gave values of shape {shape}, not {[trials]}")] * trials
@@ -48,7 +48,7 @@ def answer_outcomes(
     """Outcomes of a metric of whole answers; after an error every answer is tried alone. Out of memory raises."""
     try:
         outcomes = list(metric.judge(answers, sample_rate_hz=sample_rate_hz, submit=submit))
-    except (TsebenchError, *memory_errors()):
+    except _passed_on():
         raise
     except Exception as error:  # noqa: BLE001 - see above; the row says what it was
         if len(answers) <= 1:
@@ -58,6 +58,11 @@ def answer_outcomes(
     if len(outcomes) != len(answers):
         return [failed(f"the metric gave {len(outcomes)} outcomes for {len(answers)} answers")] * len(answers)
     return outcomes
+
+
+def _passed_on() -> tuple[type[BaseException], ...]:
+    """Errors that are no fault of a metric, or that the user must repair."""
+    return (TsebenchError, *memory_errors())
 
 
 def _alone(signals: Signals, row: int) -> Signals:

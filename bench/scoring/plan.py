@@ -118,14 +118,11 @@ def plan_metrics(
         ConfigError: a setting is unknown or wrong, or one metric is named with two settings.
     """
     context = context or MetricContext()  # one for all, because they share what it holds
-    base_of = {info.improvement: info.name for info in known_infos() if info.improvement}
     metrics: dict[str, Metric] = {}
     settings: dict[str, Mapping[str, Any]] = {}
     improvements: dict[str, DerivedMetric] = {}
     for choice in (MetricSpec(name=c) if isinstance(c, str) else c for c in choices):
-        if choice.name not in METRICS and choice.name not in base_of:
-            raise METRICS.unknown(choice.name, [*METRICS, *base_of])
-        name = base_of.get(choice.name, choice.name)
+        name = _base_of(choice.name)
         if name not in metrics:
             metrics[name] = load_metric(name, choice.options, context=context)
             settings[name] = choice.options
@@ -133,7 +130,7 @@ def plan_metrics(
             both = f"{dict(settings[name])} and {dict(choice.options)}"
             problem = f"metric {name!r} is asked for with the settings {both}"
             raise ConfigError(f"{problem}; a run has one of each: use two runs")
-        if choice.name in base_of:
+        if choice.name != name:
             base = metrics[name]
             improvements[choice.name] = DerivedMetric(info=base.info.improvement_info(choice.name), base=base)
     values = [value for metric in metrics.values() for value in _of_references(metric)]
@@ -155,6 +152,23 @@ def plan_metrics(
             for name, metric in (metrics | watched).items()
         },
     )
+
+
+def _base_of(name: str) -> str:
+    """Name of the metric that a metric or an improvement needs.
+
+    Raises:
+        UnknownNameError: see `plan_metrics`.
+    """
+    if METRICS.found(name) is not None:
+        return name
+    likely = METRICS.found(name.removesuffix("i"))  # the other modules are not imported for it
+    if likely is not None and likely().info.improvement == name:
+        return likely().info.name
+    base_of = {info.improvement: info.name for info in known_infos() if info.improvement}
+    if name not in METRICS and name not in base_of:
+        raise METRICS.unknown(name, [*METRICS, *base_of])
+    return base_of.get(name, name)
 
 
 def _of_references(metric: Metric) -> Iterator[DerivedMetric]:

@@ -17,7 +17,7 @@ from ...datasets.dataset import load_dataset
 from ..config import RunConfig
 from ..given import Given
 from ..rows import ROWS
-from ..run.estimate_store import FOLDER
+from ..run.estimate_files import FOLDER
 from ..run.prepare import RunOptions
 from ..run.runner import run
 from ..run.system_facts import CostFacts

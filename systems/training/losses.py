@@ -47,7 +47,8 @@ class NegativeSnr:
                 f"loss.name = {self._name!r} has no value where the target is absent; use "
                 "'thresholded_snr', or training data without absent targets"
             )
-        return -self._ratio(estimate=estimate, reference=reference)
+        loss: Tensor = -self._ratio(estimate=estimate, reference=reference)
+        return loss
 
 
 class ThresholdedSnr:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tsebench.bench.inference.child", "tsebench.bench.scoring.cache"])
+CONTEXT.set_forkserver_preload(["tsebench.bench.inference.child", "tsebench.bench.scoring.identity"])
 
 _ABOVE_ALL = 200
 

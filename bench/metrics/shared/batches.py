@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from ....core.arrays import Array, namespace, on_cpu
@@ -85,4 +85,4 @@ def threaded(compute: Callable[[_Part], Array], parts: Sequence[_Part]) -> list[
 @lru_cache(maxsize=1)
 def _threads(count: int, process: int, limit: Callable[[int], None] | None) -> ThreadPoolExecutor:  # noqa: ARG001 - a fork has none
     """So many threads that wait between calls, each with one thread for torch's own operations."""
-    return ThreadPoolExecutor(count, "part", initializer=limit, initargs=(1,) if limit else ())
+    return ThreadPoolExecutor(count, "part", initializer=partial(limit, 1) if limit else None)

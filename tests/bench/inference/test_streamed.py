@@ -17,7 +17,7 @@ from tsebench.bench.inference.isolation import Isolated
 from tsebench.bench.inference.open_system import close_system, open_system
 from tsebench.bench.inference.streamed import streamed
 from tsebench.bench.scoring import loaded_code
-from tsebench.bench.scoring.cache import identity_of
+from tsebench.bench.scoring.identity import identity_of
 from tsebench.core.errors import ConfigError, ExtractionError
 from tsebench.datasets.batches import collate
 from tsebench.datasets.types import Clues, Query

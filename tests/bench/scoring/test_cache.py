@@ -13,8 +13,9 @@ from threading import Barrier
 import pytest
 
 from tsebench.bench.outcome import Score
-from tsebench.bench.scoring import cache as cache_module
-from tsebench.bench.scoring.cache import ScoreCache, default_cache_dir, system_identity
+from tsebench.bench.scoring import identity as identity_module
+from tsebench.bench.scoring.cache import ScoreCache, default_cache_dir
+from tsebench.bench.scoring.identity import system_identity
 from tsebench.systems.protocol import SystemCard
 from tsebench.systems.registry import load_system
 
@@ -163,13 +164,13 @@ def test_identity_tells_systems_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_another_version_of_tsebench_is_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = system_identity(Fake())
-    monkeypatch.setattr(cache_module, "__version__", "999.0")
+    monkeypatch.setattr(identity_module, "__version__", "999.0")
     assert system_identity(Fake()) != before
 
 
 def test_another_code_of_the_systems_is_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = system_identity(Fake())
-    monkeypatch.setattr(cache_module, "_systems_code", lambda: "edited")
+    monkeypatch.setattr(identity_module, "_systems_code", lambda: "edited")
     assert system_identity(Fake()) != before
 
 

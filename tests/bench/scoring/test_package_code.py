@@ -14,7 +14,7 @@ import pytest
 from tsebench.bench.asr.protocol import RECOGNISERS
 from tsebench.bench.metrics.registry import METRICS
 from tsebench.bench.scoring import package_code
-from tsebench.bench.scoring.cache import Identity, identity_of
+from tsebench.bench.scoring.identity import Identity, identity_of
 from tsebench.bench.scoring.plan import MetricSpec, plan_metrics
 
 CLASS = """

@@ -177,7 +177,7 @@ def test_a_worker_with_other_code_is_named(
 ) -> None:
     def elsewhere(shared: Any, task: Any) -> Any:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tsebench.bench.scoring.cache.__version__", "99")
+            patch.setattr("tsebench.bench.scoring.identity.__version__", "99")
             return chunk_task.carry_out(shared, task)
 
     monkeypatch.setattr(ray_executor, "carry_out", elsewhere)

@@ -18,7 +18,7 @@ from tsebench.bench.packs.write_pack import write_pack
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.record import read_record
 from tsebench.bench.run.runner import RunOptions, run
-from tsebench.bench.scoring.cache import system_identity
+from tsebench.bench.scoring.identity import system_identity
 from tsebench.cli.main import main
 from tsebench.core.errors import CheckpointError, HubError
 from tsebench.core.hub.download import local_file
