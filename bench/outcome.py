@@ -46,8 +46,9 @@ class _Value:
 
     def __post_init__(self) -> None:
         """Cut and escape what no file takes: systems, metrics and programs give texts of any kind and length."""
-        object.__setattr__(self, "reason", safe_text(self.reason, MAX_REASON))
-        object.__setattr__(self, "detail", visible(self.detail)[:MAX_DETAIL])
+        if self.reason != "" or self.detail != "":  # most values have neither
+            object.__setattr__(self, "reason", safe_text(self.reason, MAX_REASON))
+            object.__setattr__(self, "detail", visible(self.detail)[:MAX_DETAIL])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

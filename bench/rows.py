@@ -1,4 +1,4 @@
-"""Score rows: one value of one metric for one answer of one system to one trial, and their Parquet shards.
+"""Parquet shards of score rows.
 
 A run keeps its rows in `rows/part-*.parquet`. A shard appears whole or not at all: it is written under a temporary name
 in the same folder, flushed to the disk and renamed.
@@ -6,10 +6,8 @@ in the same folder, flushed to the disk and renamed.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import get_args
@@ -24,25 +22,11 @@ from ..core.errors import NO_SPACE, ConfigError, DatasetError, OutputError, list
 from ..core.files import make_folder, write_atomic
 from ..core.processors import usable_processors
 from ..core.text import visible
-from ..datasets.types import ConditionKind, Tag
-from .outcome import CRASHED, Score, Status
+from ..datasets.types import ConditionKind
+from .outcome import CRASHED, Status
 from .run_folders import run_folders
+from .score_row import FILES, SAMPLE, TAG_PREFIX, ScoreRow
 from .text_columns import CODED, decoded, encoded, in_order, places, taken
-
-TAG_PREFIX = "tag_"
-NEAREST = "nearest"
-OUTPUT = "output"
-ANSWER_TAGS = (NEAREST, OUTPUT)
-"""Tags of answers, not of trials: the source that an estimate is nearest to, and a separator's output."""
-
-ROWS = "rows"
-"""Folder of the shards in a run folder."""
-
-FILES = "files"
-"""Name of the set of trials of scored folders."""
-
-SAMPLE = "sample"
-"""Column of the number of the sample, from 0; a shard of first samples alone leaves it out."""
 
 _NUMBERS = {
     **{name: pa.int32() for name in (SAMPLE, "n_active", "n_inactive")},
@@ -58,36 +42,6 @@ _TRANSIENT = rf"(?:^|:){CRASHED}$|(?:^|:){NO_SPACE}:"  # reasons that say nothin
 _LARGE = 4096  # rows of a file from which it pays to open it a second time
 _THREADS = min(8, usable_processors())  # that read files
 _ORDER = ["system", "dataset", "trial_id", SAMPLE, "metric", "signature", "run_id"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreRow(Score):
-    """A score with its run, system, dataset and the facts of its trial.
-
-    Attributes:
-        cluster: trials of one cluster are resampled together.
-        tags: properties that reports slice by; stored as text.
-        sample: number of the system's answer to the trial, from 0; a system that draws several has rows for each.
-    """
-
-    run_id: str
-    system: str
-    dataset: str
-    mixture_id: str
-    condition: ConditionKind
-    n_active: int
-    n_inactive: int
-    cluster: str
-    tags: Mapping[str, Tag] = field(default_factory=dict)
-    sample: int = 0
-
-    def __post_init__(self) -> None:
-        Score.__post_init__(self)
-        if math.isnan(self.value) == (self.status == "ok"):
-            raise ValueError(
-                f"row {self.system}/{self.trial_id}/{self.metric}: value {self.value} does not fit "
-                f"status {self.status!r}; a value is NaN exactly when its status is not 'ok'"
-            )
 
 
 def shard_name(stem: str, chunk: int) -> str:

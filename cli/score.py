@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -172,7 +174,6 @@ def score(
     from ..bench.folders.known_facts import FactFiles
     from ..bench.folders.score import ScoreOptions, score_folders
     from ..bench.scoring.plan import parse_metrics
-    from ..bench.tracking.live import tracked_run
     from ..core.allocator import keep_freed_memory
 
     keep_freed_memory()
@@ -202,8 +203,7 @@ def score(
         progress=progress,
         say=say,
     )
-    uri = None if part else options.tracking_uri_of(tracking_uri, out)
-    with tracked_run(out, uri=uri, say=say) as live:
+    with _tracked(out, None if part else options.tracking_uri_of(tracking_uri, out)) as track:
         result = score_folders(estimates=estimates, references=references or (), mixtures=mixtures, options=how)
         if result.unpaired:
             first = ", ".join(result.unpaired[:3]) + (", ..." if len(result.unpaired) > 3 else "")
@@ -212,7 +212,7 @@ def score(
         if part:
             say(f"shard {part}: {result.trials} trials in {out}; `tsebench merge` takes the folders of all shards")
         else:
-            report_run(out, names_of(FORMATS), track=live.finish)
+            report_run(out, names_of(FORMATS), track=track)
     if variants or claims:
         from ..bench.folders.variants import score_variants, word_error_rate
         from ..reports.terminal.variants import report_variants
@@ -233,3 +233,15 @@ def score(
         where = "the report of the merged run" if part else "the report"
         say(f"{result.failed_trials} of {result.trials} files failed; {where} says why")
         raise typer.Exit(3)
+
+
+@contextmanager
+def _tracked(out: Path, uri: str | None) -> Iterator[Callable[[], None]]:
+    """Track what is done meanwhile in the store `uri`, if there is one; gives a function for the end of the report."""
+    if uri is None:
+        yield lambda: None
+        return
+    from ..bench.tracking.live import tracked_run
+
+    with tracked_run(out, uri=uri, say=say) as live:
+        yield live.finish

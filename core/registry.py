@@ -175,7 +175,7 @@ class Registry(Generic[T]):
         """Source of a module; "" where it has none that can be read."""
         if module not in self._texts:
             package = importlib.import_module(self._package)
-            paths = [Path(folder) / f"{module}.py" for folder in package.__path__]
+            paths = [Path(folder) / f"{module}.py" for folder in getattr(package, "__path__", ())]
             try:
                 self._texts[module] = next(path for path in paths if path.is_file()).read_text(encoding="utf-8")
             except (StopIteration, OSError, ValueError):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from ..core.arrays import is_tensor
 from ..datasets.batches import QueryBatch
 from ..datasets.types import ClueKind, Query, Truth
 
@@ -186,7 +187,7 @@ class Extraction:
         def shape(tensor: object) -> str:
             return f"[{' x '.join(map(str, getattr(tensor, 'shape', ('?',))))}]"
 
-        one = isinstance(self.estimate, Tensor)
+        one = is_tensor(self.estimate)
         facts = [f"estimate {shape(self.estimate)}" if one else f"{len(self.estimate)} estimates of their own lengths"]
         if self.class_probabilities is not None:
             facts.append(f"class_probabilities {shape(self.class_probabilities)}")

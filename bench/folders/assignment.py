@@ -102,10 +102,10 @@ def _signal(files: PairedFiles, folder: Folder, key: str) -> NDArray[np.float64]
     if path is None or key in getattr(files.faults, folder):
         return None
     try:
-        signal: NDArray[np.float64] = read_signal(path, files.channels.of(folder)).astype(np.float64)
-        return signal
+        signal = read_signal(path, files.channels.of(folder))
     except AudioError:
         return None
+    return np.asarray(signal, np.float64)
 
 
 def _closeness_db(

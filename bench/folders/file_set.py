@@ -32,19 +32,16 @@ def read_signal(path: Path, channel: Channel, *, finite: bool = True) -> Array:
     Raises:
         AudioError: the file is missing, corrupt or empty, or not finite though it must be.
     """
-    return read_mono(path, channel=_channel(path, channel), finite=finite)[0]
+    signals = read_signals(path, channel, finite=finite)
+    return channel_of(signals, channel if isinstance(channel, int) else 0)
 
 
 def read_signals(path: Path, channel: Channel, *, finite: bool = True) -> Array:
     """All channels [C, T] of a file; one where it has one, or where `channel` is the mean; errors as `read_signal`."""
-    if not isinstance(_channel(path, channel), int):
-        return read_signal(path, channel, finite=finite)[None]
-    return read(path, finite=finite)[0]
-
-
-def _channel(path: Path, channel: Channel) -> Channel:
-    """The channel of a file with several; None of a mono file."""
-    return channel if info(path).channels > 1 else None
+    signals, _ = read(path, finite=finite)
+    if len(signals) > 1 and not isinstance(channel, int):
+        return read_mono(path, channel=channel, finite=finite)[0][None]  # the mean, or the error that there are several
+    return signals
 
 
 class FileSet:
@@ -121,8 +118,8 @@ class FileSet:
         rate_hz, path = self.files.sample_rate_hz, self.files.enrollments.get(key)
         enrollments: tuple[Array, ...] = ()
         if path is not None:
-            voice, voice_hz = read_mono(path, channel=_channel(path, self.files.channels.of("enrollments")))
-            enrollments = (resample(voice, from_hz=voice_hz, to_hz=rate_hz),)
+            voice = read_signal(path, self.files.channels.of("enrollments"))
+            enrollments = (resample(voice, from_hz=info(path).sample_rate_hz, to_hz=rate_hz),)
         return Query(id=key, mixture=signal, sample_rate_hz=rate_hz, clues=Clues(enrollments=enrollments))
 
     def _interferers(self, key: str, reference: Array, mixture: Array | None) -> Array:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...core.errors import ConfigError
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import AudioInfo
-from ..rows import FILES
+from ..score_row import FILES
 from .audio_folder import AudioFolder, list_audio, unlike_names
 from .channels import Channel, Channels, Folder
 from .file_faults import FileFaults, Headers, check_headers, common_rate_hz, length_faults, read_headers

@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ...core.allocator import give_back_freed_memory
 from ...core.errors import ConfigError
@@ -19,11 +18,9 @@ from ...core.progress import Notify, ProgressFactory, quiet, silent
 from ...core.provenance import resolve_device
 from ...datasets.seeding import digest
 from ..metrics.registry import MetricContext
-from ..rows import ROWS, SAMPLE, ScoreRow
 from ..run.evaluation import CHUNK_TRIALS, Evaluation
-from ..run.record import RunRecord, write_record
 from ..run.set_scores import SetScores
-from ..run.trial_counts import trials_by_system
+from ..score_row import ROWS, SAMPLE, ScoreRow
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.needs import OF_FILES, Given, Offer, check_needs
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
@@ -36,8 +33,10 @@ from .known_facts import NO_FACTS, FactFiles, FactTables, read_facts
 from .labelled_files import LabelledFiles, labelled_files
 from .outputs import Paths, list_files, sample_folders
 from .paired_files import PairedFiles, paired
-from .score_record import MIXTURE, record_of
-from .score_rows import told_apart, write_mixture_rows, write_rows
+from .score_rows import MIXTURE, told_apart, write_mixture_rows, write_rows
+
+if TYPE_CHECKING:
+    from ..run.record import RunRecord
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
 _WAIT_S = 60.0  # for another process that writes its rows
@@ -141,6 +140,8 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
             chunk_trials=CHUNK_TRIALS if device == "cpu" or options.shard else _DEVICE_CHUNK,
         )
         rows, mixture_rows = _score(trials, samples[1:], evaluation, record, options)
+    from ..run.record import write_record  # noqa: PLC0415 - see `_record`
+
     give_back_freed_memory()
     failed = _failed(rows, record, trials)
     count = len(files.keys) if options.shard is None else len({row.trial_id for row in rows})
@@ -173,6 +174,8 @@ def _trials(files: PairedFiles) -> FileSet:
 
 
 def _record(samples: Sequence[PairedFiles], options: ScoreOptions, plan: MetricPlan, device: str) -> RunRecord:
+    from .score_record import record_of  # noqa: PLC0415 - slow to import, and workers should start before
+
     return record_of(samples, out=options.out, system=options.system, plan=plan, device=device, shard=options.shard)
 
 
@@ -300,6 +303,11 @@ def _check_title(title: str, mixtures: Path | None) -> None:
 
 def _failed(rows: Sequence[ScoreRow], record: RunRecord, trials: FileSet) -> int:
     """Estimates that failed, by the rule of all runs, and those to a mixture that cannot be used."""
+    # Slow to import, while workers compute.
+    import pandas as pd  # noqa: PLC0415
+
+    from ..run.trial_counts import trials_by_system  # noqa: PLC0415
+
     columns = ("system", "dataset", "trial_id", "metric", "status", "reason", SAMPLE)
     table = pd.DataFrame([{name: getattr(row, name) for name in columns} for row in rows], columns=list(columns))
     counted = trials_by_system(table, record.systems, record.metrics).values()

@@ -14,9 +14,7 @@ from ..scoring.plan import MetricPlan
 from ..shards.shard import Shard
 from ..shards.shard_record import ShardRecord, check_same_shard
 from .paired_files import DATASET, PairedFiles
-
-MIXTURE = "mixture"
-"""Name of the mixtures as a system."""
+from .score_rows import MIXTURE
 
 
 def record_of(

@@ -7,12 +7,17 @@ from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...datasets.seeding import digest
-from ..rows import OUTPUT, ROWS, ScoreRow, write_shard
-from ..run.record import RunRecord
+from ..score_row import OUTPUT, ROWS, ScoreRow
 from .paired_files import PairedFiles
-from .score_record import MIXTURE
+
+if TYPE_CHECKING:
+    from ..run.record import RunRecord
+
+MIXTURE = "mixture"
+"""Name of the mixtures as a system."""
 
 
 def told_apart(row: ScoreRow, files: PairedFiles) -> ScoreRow:
@@ -29,6 +34,8 @@ def write_rows(out: Path, record: RunRecord, key: str, rows: Sequence[ScoreRow])
 
     A shard may have none.
     """
+    from ..rows import write_shard  # noqa: PLC0415 - slow to import, while workers compute
+
     own = [row if row.run_id == record.run_id else replace(row, run_id=record.run_id) for row in rows]
     if own:
         write_shard(out / ROWS / f"part-{digest(key)[:12]}.parquet", own)

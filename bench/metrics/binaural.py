@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
-import torch
 from pydantic import Field
 
 from ...core import ratios
+from ...core.arrays import as_array, float64, namespace
 from ..outcome import Outcome, Submit, failed, undefined
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
@@ -41,6 +41,8 @@ class BinauralMetric(ABC):
         settings: further settings of the signature.
     """
 
+    takes_arrays = True
+
     def __init__(self, info: MetricInfo, *, ears: tuple[int, int], settings: str = "") -> None:
         self.info, self._ears, self._settings = info, ears, settings
 
@@ -69,9 +71,9 @@ class BinauralMetric(ABC):
             return undefined("one_channel")
         if given is None or len(given) <= max(self._ears):
             return undefined("estimate_has_one_channel")
-        if not bool(given.isfinite().all()):
+        if not bool(namespace(given).isfinite(given).all()):
             return failed("non_finite: a channel holds NaN or inf")
-        estimate, reference = ([s[ear].double().cpu().numpy() for ear in self._ears] for s in (given, wanted))
+        estimate, reference = ([float64(as_array(s[ear])) for ear in self._ears] for s in (given, wanted))
         return self._value(estimate, reference, sample_rate_hz)
 
 
@@ -113,7 +115,7 @@ class BinauralRatio(BinauralMetric):
         if self._base == "si_sdr" and _silent(estimate):
             return SILENT_DB
         ratio = ratios.snr_db if self._base == "snr" else ratios.si_sdr_db
-        return float(ratio(estimate=torch.from_numpy(estimate), reference=torch.from_numpy(reference)))
+        return float(ratio(estimate=estimate, reference=reference))
 
 
 class IldError(BinauralMetric):

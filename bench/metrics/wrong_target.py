@@ -73,7 +73,7 @@ def _clearly_closer(estimate: Array, reference: Array, others: Array) -> bool | 
         return None
     xp = namespace(estimate)
     signals = float64(xp.concatenate([estimate[None], reference[None], others]))
-    means, products = xp.mean(signals, axis=-1), signals @ signals.T
+    means, products = xp.mean(signals, axis=-1), xp.linalg.vecdot(signals[:, None], signals[None])
     energies = xp.diagonal(products)
     centred = products - length * means[:, None] * means
     left = xp.diagonal(centred)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...core.errors import shortened
 from ..metrics.protocol import MetricInfo
-from ..rows import SAMPLE, ScoreRow
+from ..score_row import SAMPLE, ScoreRow
 
 TOLERANCES = {"dB": 0.01, "%": 0.01, "MOS": 0.005, "MOS-LQO": 0.005, "s": 0.001}
 """Largest difference by unit that machines may have; of any other unit it is `TOLERANCE`.

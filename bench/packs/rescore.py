@@ -14,12 +14,12 @@ from ...core.provenance import resolve_device
 from ...datasets.dataset import Dataset
 from ...systems.registry import load_system
 from ..metrics.registry import MetricContext
-from ..rows import ScoreRow
 from ..run.estimate_store import SystemAnswers
 from ..run.evaluation import CHUNK_TRIALS, Evaluation
 from ..run.runner import BASELINE, PERFECT
 from ..run.set_scores import SetScores
 from ..run.trial_tags import TrialTags
+from ..score_row import ScoreRow
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from ..scoring.pool import FilePool

@@ -16,10 +16,11 @@ from ...datasets.contamination import overlap
 from ...datasets.dataset import Dataset
 from ...datasets.sealed.seal_file import public_fingerprint
 from ...systems.registry import load_system
-from ..rows import ScoreRow, write_shard
+from ..rows import write_shard
 from ..run.new_record import dataset_record, system_record
 from ..run.record import OverlapRecord, RunRecord, write_record
 from ..run.runner import BASELINE
+from ..score_row import ScoreRow
 from ..scoring.plan import MetricSpec
 from .differences import MetricDifference, differences
 from .read_pack import Pack, open_pack

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
-from ..rows import ROWS, crashed_values, failed_values, shard_name, write_shard
+from ..rows import crashed_values, failed_values, shard_name, write_shard
+from ..score_row import ROWS
 from .earlier import forget
 from .estimate_files import FOLDER, estimate_path, estimates_folder, sample_folder
 from .estimate_store import SystemAnswers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..outcome import Score
-from ..rows import NEAREST
+from ..score_row import NEAREST
 from ..scoring.plan import WATCHED
 
 TARGET, OTHER = "target", "other"

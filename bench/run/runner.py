@@ -24,7 +24,8 @@ from ..config import RunConfig
 from ..cost.measure import measure_cost
 from ..inference.batching import Item
 from ..inference.open_system import close_system
-from ..rows import ROWS, read_shard
+from ..rows import read_shard
+from ..score_row import ROWS
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.pool import FilePool
 from ..shards.shard import Shard, Share, Whole

@@ -10,7 +10,7 @@ from ...core.progress import Advance, ProgressFactory
 from ...datasets.types import Tag, Trial
 from ..metrics.protocol import Metric
 from ..outcome import SCORE_FIELDS, Score
-from ..rows import ScoreRow
+from ..score_row import ScoreRow
 from ..scoring.scorer import improvements, reference_values
 from .evaluation import AnswerSource, ChunkScores, Evaluation
 from .nearest_source import nearest_tag

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..metrics.protocol import MetricInfo
-from ..rows import SAMPLE
+from ..score_row import SAMPLE
 from .system_facts import SystemFacts
 
 TrialKey = tuple[str, str, int]

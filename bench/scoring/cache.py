@@ -11,11 +11,10 @@ import os
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from ...core.progress import Notify, silent
-from ..outcome import Score
+from ..outcome import SCORE_FIELDS, Score
 
 
 def default_cache_dir() -> Path:
@@ -54,7 +53,7 @@ class ScoreCache:
         draft = path.with_suffix(f".{uuid.uuid4().hex}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps([asdict(score) for score in scores]))
+            draft.write_text(json.dumps([{name: getattr(score, name) for name in SCORE_FIELDS} for score in scores]))
             draft.replace(path)
         except OSError as error:
             self._broken = True

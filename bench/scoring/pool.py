@@ -1,6 +1,6 @@
 """A process pool for metrics of one file: a hang costs one value, a crash at most one, nothing else.
 
-Each worker is a process of its own, driven by one thread over a pipe, so that the task that brought a worker down is
+Each worker is a process of its own, driven by a thread over a pipe, so that the task that brought a worker down is
 always known: the worker is replaced, the task is tried once more (a kill from outside is no fault of the metric), and
 the tasks of the other workers go on undisturbed.
 (`ProcessPoolExecutor` would fail every task in flight, and its workers would import the caller's main script again.)
@@ -8,24 +8,26 @@ the tasks of the other workers go on undisturbed.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
+import select
 import subprocess
 import sys
-import threading
+import time
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import LifoQueue
 from types import TracebackType
+from typing import IO
 
 from ...core.errors import TsebenchError
 from ...core.progress import Notify, silent
 from ..outcome import CRASHED, Job, Outcome, attempt, failed, raised
-from .worker import READY, read_frame, write_frame
+from .worker import FRAME_HEAD, READY, frame_head, frame_length
 
 TIME_LIMIT_S = 120.0
 START_TRIES = 3
@@ -51,7 +53,8 @@ class FilePool:
         self._crashes: deque[bool] = deque()
         """For each task whose worker crashed, whether its second try crashed, too."""
         self._dropped = False
-        self._threads = ThreadPoolExecutor(jobs, "file-metric") if jobs > 0 else None
+        # One thread more than workers has the next task ready for the first that is idle.
+        self._threads = ThreadPoolExecutor(jobs + 1, "file-metric") if jobs > 0 else None
         # The worker that was used last is taken first, so that few tasks start few workers.
         self._idle: LifoQueue[_Worker | None] = LifoQueue()
         for _ in range(jobs):
@@ -158,8 +161,13 @@ class _Worker:
             self._process = self._begun()
         except OSError as error:  # no memory, or no more processes
             raise _StartError(f"cannot start a worker process for file metrics: {error.strerror}") from None
-        with self._limit(TIME_LIMIT_S):
-            ready = self._receive() == READY
+        self._jobs, self._replies = (_fileno(stream) for stream in (self._process.stdin, self._process.stdout))
+        _widen(self._jobs)
+        try:
+            ready = self._receive(time.monotonic() + TIME_LIMIT_S) == READY
+        except TimeoutError:
+            ready = False
+            self.kill()
         if not ready:
             self.close()
             raise _StartError(
@@ -181,41 +189,29 @@ class _Worker:
             [sys.executable, "-P", "-c", _SERVE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,
             env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
             # Out of reach of Ctrl-C, also before it can ignore it: the parent ends it.
             process_group=0,
         )
 
-    @contextmanager
-    def _limit(self, seconds: float) -> Iterator[threading.Event]:
-        """Kill the process when the time is over, and set the event."""
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            self.kill()
-
-        timer = threading.Timer(seconds, expire)
-        timer.start()
-        try:
-            yield expired
-        finally:
-            timer.cancel()
-            timer.join()
-
     def call(self, payload: bytes, time_limit_s: float) -> Outcome:
-        """Have one task done; a worker that breaks is closed."""
+        """Have one task done; a worker that breaks, or takes too long, is ended."""
         outcome: Outcome | None = None
-        with self._limit(time_limit_s) as expired:
-            try:
-                if self._process.stdin:
-                    write_frame(self._process.stdin, payload)
-                outcome = _outcome(self._receive())
-            except OSError:
-                outcome = None  # the process is gone
-        if outcome is None or expired.is_set():
+        reason = CRASHED
+        deadline = time.monotonic() + time_limit_s
+        try:
+            self._send(frame_head(payload), deadline)
+            self._send(payload, deadline)
+            outcome = _outcome(self._receive(deadline))
+        except TimeoutError:
+            reason = "time_limit"
+            self.kill()
+        except OSError:  # the process is gone
+            outcome = None
+        if outcome is None:
             self.close()
-        return outcome or failed("time_limit" if expired.is_set() else CRASHED)
+        return outcome or failed(reason)
 
     def kill(self) -> None:
         """End the process at once."""
@@ -233,8 +229,52 @@ class _Worker:
             self.kill()
             self._process.wait()
 
-    def _receive(self) -> bytes | None:
-        return read_frame(self._process.stdout, MAX_REPLY) if self._process.stdout else None
+    def _send(self, content: bytes, deadline: float) -> None:
+        rest = memoryview(content)
+        while rest:
+            _wait_for(self._jobs, select.POLLOUT, deadline)
+            with suppress(BlockingIOError):
+                rest = rest[os.write(self._jobs, rest) :]
+
+    def _receive(self, deadline: float) -> bytes | None:
+        """The next frame; None if the process ended, or sends what is none."""
+        length = frame_length(self._read(FRAME_HEAD, deadline))
+        payload = self._read(length, deadline) if length is not None and length <= MAX_REPLY else b""
+        return payload if len(payload) == length else None
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        """So many bytes, or fewer if there are no more."""
+        parts: list[bytes] = []
+        while size:
+            _wait_for(self._replies, select.POLLIN, deadline)
+            part = os.read(self._replies, size)
+            if not part:
+                break
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+def _fileno(stream: IO[bytes] | None) -> int:
+    if stream is None:
+        raise ValueError("a worker has no pipe")
+    return stream.fileno()
+
+
+def _widen(pipe: int) -> None:
+    """Make a pipe hold a whole task, so that it is written at once; writing what it does not take does not block."""
+    os.set_blocking(pipe, False)
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # of Linux, which limits the sum of all pipes of a user
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
+
+
+def _wait_for(pipe: int, event: int, deadline: float) -> None:
+    """Wait until a pipe can be read or written; TimeoutError when the time is over."""
+    poll = select.poll()
+    poll.register(pipe, event)
+    if not poll.poll(max(0.0, 1000.0 * (deadline - time.monotonic()))):
+        raise TimeoutError
 
 
 def _outcome(reply: bytes | None) -> Outcome | None:

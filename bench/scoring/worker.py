@@ -17,6 +17,8 @@ from ..outcome import attempt
 
 READY = b"ready"
 _LENGTH = struct.Struct("<Q")
+FRAME_HEAD = _LENGTH.size
+"""Bytes before the payload of a frame."""
 
 
 def serve() -> None:
@@ -35,16 +37,23 @@ def serve() -> None:
 
 def write_frame(stream: IO[bytes], payload: bytes) -> None:
     """Send a length and so many bytes."""
-    stream.write(_LENGTH.pack(len(payload)))
+    stream.write(frame_head(payload))
     stream.write(payload)
     stream.flush()
 
 
-def read_frame(stream: IO[bytes], most: int = 1 << 40) -> bytes | None:
-    """The next frame, or None if the other side is gone or sends more than `most` bytes."""
-    head = stream.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        return None
-    (length,) = _LENGTH.unpack(head)
-    payload = stream.read(length) if length <= most else b""
+def read_frame(stream: IO[bytes]) -> bytes | None:
+    """The next frame, or None if the other side is gone."""
+    length = frame_length(stream.read(FRAME_HEAD))
+    payload = b"" if length is None else stream.read(length)
     return payload if len(payload) == length else None
+
+
+def frame_head(payload: bytes) -> bytes:
+    """What is sent before a payload."""
+    return _LENGTH.pack(len(payload))
+
+
+def frame_length(head: bytes) -> int | None:
+    """Length of the payload after this head; None if it is not whole."""
+    return int(_LENGTH.unpack(head)[0]) if len(head) == FRAME_HEAD else None

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ...core.errors import ConfigError, listed
 from ...core.progress import Notify
-from ..rows import ROWS, shard_name
+from ..rows import shard_name
 from ..run.record import RunRecord, read_record
+from ..score_row import ROWS
 from .shard import Shard
 from .shard_record import ShardRecord
 

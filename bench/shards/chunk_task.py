@@ -16,11 +16,11 @@ from ...core.errors import TsebenchError
 from ...datasets.dataset import load_dataset
 from ..config import RunConfig
 from ..given import Given
-from ..rows import ROWS
 from ..run.estimate_files import FOLDER
 from ..run.prepare import RunOptions
 from ..run.runner import run
 from ..run.system_facts import CostFacts
+from ..score_row import ROWS
 from .packed import Packed, pack, unpack
 from .shard import Chosen
 

@@ -11,9 +11,9 @@ from ...core.errors import OutputError, listed
 from ...core.files import draft_of, make_folder
 from ...core.folder_lock import folder_lock
 from ...core.progress import Notify, ProgressFactory, quiet, silent
-from ..rows import ROWS
 from ..run.estimate_files import FOLDER
 from ..run.record import RunRecord, read_record, write_record
+from ..score_row import ROWS
 from .check_shards import ShardFolder, checked_shards
 from .scored_shards import merge_scores
 from .summed_facts import summed_facts

@@ -20,8 +20,8 @@ from typing import Any
 from ...core.errors import ConfigError, OutputError, one_line
 from ...core.files import make_folder, write_atomic
 from ..config import RunConfig
-from ..rows import ROWS
 from ..run.prepare import Elsewhere, MissingShard, PlannedRun
+from ..score_row import ROWS
 from ..scoring.cache import default_cache_dir
 from .chunk_task import SharedInput, TaskInput, TaskOutput, carry_out
 from .packed import Packed, pack

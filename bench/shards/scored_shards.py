@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from ...core.errors import ConfigError, OutputError
 from ...core.files import make_folder
-from ..rows import FILES, ROWS, SAMPLE, SCHEMA, read_shard_table, write_shard_table
+from ..rows import SCHEMA, read_shard_table, write_shard_table
 from ..run.new_record import new_record
 from ..run.record import RunRecord, write_record
+from ..score_row import FILES, ROWS, SAMPLE
 from .check_shards import ShardFolder
 from .summed_facts import summed_facts
 

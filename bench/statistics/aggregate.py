@@ -20,7 +20,7 @@ from ...core.errors import ConfigError
 from ...core.json_fields import CLOSED, Number, Placed
 from ...datasets.builders.shared.av.shown import Shown
 from ..outcome import NO_REFERENCE, NOT_HEARD
-from ..rows import TAG_PREFIX
+from ..score_row import TAG_PREFIX
 from ..text_columns import coded
 from . import MOST_RESAMPLES
 from .listeners import listener_interval

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.errors import ConfigError
-from ..rows import SAMPLE
+from ..score_row import SAMPLE
 from .aggregate import condition_key, with_condition_labels
 from .pooling import CLASS_SCORES, MEAN, decisions_of_samples, pooling_of
 from .resampling import FloatArray

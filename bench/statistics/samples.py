@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..rows import NEAREST, SAMPLE, TAG_PREFIX
+from ..score_row import NEAREST, SAMPLE, TAG_PREFIX
 from .pooling import MEAN, Pooling, decisions_of_samples, joined_decisions, pooling_of
 from .resampling import FloatArray
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...bench.metrics.protocol import MetricInfo
-from ...bench.rows import TAG_PREFIX
+from ...bench.score_row import TAG_PREFIX
 from ...bench.statistics.aggregate import INAPPLICABLE, TEXTS, condition_key, with_condition_labels
 from ...bench.statistics.comparison import family_flips
 from ...bench.statistics.paired import Draws, Found, pooled_difference, summed_differences

@@ -13,10 +13,11 @@ import pandas as pd
 
 from ...bench.metrics.protocol import MetricInfo
 from ...bench.outcome import NO_REFERENCE
-from ...bench.rows import FILES, TAG_PREFIX, read_coded_rows
+from ...bench.rows import read_coded_rows
 from ...bench.run.rank_by import RankBy, preferred
 from ...bench.run.record import BootstrapFacts, RunFacts, read_runs
 from ...bench.run.system_facts import SystemFacts
+from ...bench.score_row import FILES, TAG_PREFIX
 from ...bench.statistics.aggregate import TEXTS, Aggregate, check_arguments, condition_key, with_condition_labels
 from ...bench.statistics.aggregate_slices import aggregate_parts
 from ...bench.statistics.samples import one_per_trial

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from ...bench.rows import NEAREST, TAG_PREFIX
 from ...bench.run.nearest_source import OTHER
 from ...bench.run.record import RunFacts
 from ...bench.run.system_facts import SystemFacts
+from ...bench.score_row import NEAREST, TAG_PREFIX
 
 SHARE = 0.3
 """Least share of a system's trials on a set that is worth a remark; outputs in a random order give about 0.5."""

@@ -12,8 +12,9 @@ from statistics import fmean
 import pandas as pd
 
 from ...bench.outcome import NOT_HEARD
-from ...bench.rows import TAG_PREFIX, ScoreRow, read_rows, write_shard
+from ...bench.rows import read_rows, write_shard
 from ...bench.run.record import RunRecord, SystemRecord, read_record, write_record
+from ...bench.score_row import TAG_PREFIX, ScoreRow
 from ...bench.statistics.listeners import ratings_text
 from ...core.errors import ConfigError
 from ...core.files import check_empty, make_folder

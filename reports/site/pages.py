@@ -6,14 +6,17 @@ import base64
 import hashlib
 import json
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from ...bench.run.system_facts import plain
+from ...bench.scoring.cache import default_cache_dir
 from ...core.files import make_folder, write_atomic
 from ...core.text import shown, visible
 from ..leaderboard import wording as text
@@ -59,7 +62,7 @@ def render_page(template: str, *, scripts: tuple[str, ...], **values: Any) -> st
 
 
 def ready_templates() -> None:
-    """Compile the templates of a report's pages before there is anything to show; it takes half a second."""
+    """Compile the templates of a report's pages before there is anything to show; they are kept for later reports."""
     for name in ("base", "macros", "report", "system", "trial"):
         _environment().get_template(f"{name}.html.j2")
 
@@ -102,6 +105,21 @@ def _visible(value: object) -> object:
     return visible(value) if isinstance(value, str) else value
 
 
+class _Compiled(FileSystemBytecodeCache):
+    """Compiled templates in the cache of the user; without one that can be used, they are compiled each time."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Look the code of a template up."""
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Store the code of a template."""
+        with suppress(OSError):
+            Path(self.directory).mkdir(parents=True, exist_ok=True)
+            super().dump_bytecode(bucket)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -111,6 +129,9 @@ def _environment() -> Environment:
         finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Without optimisation no filter is applied before the page is made: compiled templates know no other code.
+        optimized=False,
+        bytecode_cache=_Compiled(str(default_cache_dir() / "templates")),
     )
     # The filter `tojson` escapes <, > and &, so that no text can end the script tag.
     environment.policies["json.dumps_function"] = _json

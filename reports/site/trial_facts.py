@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...bench.rows import ANSWER_TAGS, TAG_PREFIX
+from ...bench.score_row import ANSWER_TAGS, TAG_PREFIX
 from ..leaderboard.board import Entry, Leaderboard, Table
 from ..trial_audio import RunAudio, TrialRecipe
 from .transcripts import OF_ESTIMATES, OF_REFERENCES, Transcript, transcript_of

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...bench.rows import ANSWER_TAGS, TAG_PREFIX
+from ...bench.score_row import ANSWER_TAGS, TAG_PREFIX
 from ...bench.statistics.aggregate import Aggregate, condition_key, with_condition_labels
 from ...bench.statistics.aggregate_slices import aggregate_parts
 from .dimensions import DIMENSIONS, Dimension, Slice

@@ -17,9 +17,10 @@ from ...bench.packs.read_pack import Pack, open_pack
 from ...bench.packs.rescore import RescoreOptions
 from ...bench.packs.verify import OwnSet, Verification, verifier_sets, verify_opened
 from ...bench.packs.write_pack import packed_rows
-from ...bench.rows import ScoreRow, write_shard
+from ...bench.rows import write_shard
 from ...bench.run.record import RunRecord, write_record
 from ...bench.run.runner import BASELINE
+from ...bench.score_row import ScoreRow
 from ...core.content_hash import file_sha256
 from ...core.errors import TsebenchError, listed
 from ...core.files import make_folder, write_atomic

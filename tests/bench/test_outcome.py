@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tsebench.bench.outcome import FailedValueError, Outcome, UndefinedValueError, attempt, failed
-from tsebench.bench.rows import ScoreRow, read_shard, write_shard
+from tsebench.bench.rows import read_shard, write_shard
+from tsebench.bench.score_row import ScoreRow
 
 
 class UnspeakableError(Exception):

@@ -17,7 +17,8 @@ import pytest
 from helpers.runs import rows_of
 
 from tsebench.bench import rows
-from tsebench.bench.rows import SCHEMA, ScoreRow, read_rows, read_shard, write_shard
+from tsebench.bench.rows import SCHEMA, read_rows, read_shard, write_shard
+from tsebench.bench.score_row import ScoreRow
 from tsebench.core.errors import ConfigError, DatasetError, OutputError
 
 

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tsebench.bench.rows import ScoreRow, write_shard
+from tsebench.bench.rows import write_shard
+from tsebench.bench.score_row import ScoreRow
 
 
 def rows_of(values: Sequence[float], system: str = "net", **changes: object) -> list[ScoreRow]:

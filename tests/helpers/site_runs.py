@@ -9,8 +9,9 @@ from pathlib import Path
 from helpers.runs import rows_of
 
 from tsebench.bench.config import RunConfig
-from tsebench.bench.rows import ScoreRow, write_shard
+from tsebench.bench.rows import write_shard
 from tsebench.bench.run.runner import RunOptions, run
+from tsebench.bench.score_row import ScoreRow
 from tsebench.bench.scoring.plan import MetricSpec
 from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.leaderboard.board import Leaderboard

@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from tsebench.bench.rows import ScoreRow, read_rows, write_shard
+from tsebench.bench.rows import read_rows, write_shard
 from tsebench.bench.run.record import RunFacts, read_runs
+from tsebench.bench.score_row import ScoreRow
 from tsebench.core.errors import ConfigError, OutputError, UnknownNameError
 from tsebench.reports.formats.md import board_markdown
 from tsebench.reports.formats.registry import REPORTS, write_board

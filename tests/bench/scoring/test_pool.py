@@ -246,7 +246,9 @@ def test_an_error_in_the_caller_does_not_wait_for_hanging_metrics(wild: FileMetr
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert time.monotonic() - begin < 15
-    assert [future.cancelled() for future in futures] == [False, True, True]
+    # One is at the worker, and one is ready for it.
+    assert [future.cancelled() for future in futures] == [False, False, True]
+    assert [future.result().status for future in futures[:2]] == ["failed", "failed"]
 
 
 def test_a_worker_that_cannot_start_is_a_clear_error(wild: FileMetric, monkeypatch: pytest.MonkeyPatch) -> None:

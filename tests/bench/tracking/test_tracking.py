@@ -21,10 +21,11 @@ import pytest
 from helpers.mlflow_store import empty_store
 
 from tsebench.bench.config import RunConfig
-from tsebench.bench.rows import ScoreRow, write_shard
+from tsebench.bench.rows import write_shard
 from tsebench.bench.run.new_record import new_record, system_record
 from tsebench.bench.run.record import DatasetRecord, read_record, write_record
 from tsebench.bench.run.runner import RunOptions, run
+from tsebench.bench.score_row import ScoreRow
 from tsebench.bench.scoring.plan import MetricSpec
 from tsebench.bench.tracking.log import track, track_report
 from tsebench.bench.tracking.search import find_runs

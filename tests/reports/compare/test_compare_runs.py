@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from helpers.runs import facts_of, make_run, rows_of
 
-from tsebench.bench.rows import ScoreRow, read_rows
+from tsebench.bench.rows import read_rows
 from tsebench.bench.run.record import RunFacts
+from tsebench.bench.score_row import ScoreRow
 from tsebench.bench.statistics.comparison import compare_pairs, holm, paired_difference
 from tsebench.bench.statistics.pooling import decisions
 from tsebench.core.errors import ConfigError, UnknownNameError

@@ -17,9 +17,10 @@ from helpers.runs import rows_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tsebench.bench.rows import ScoreRow, read_rows, write_shard
+from tsebench.bench.rows import read_rows, write_shard
 from tsebench.bench.run.record import RunFacts
 from tsebench.bench.run.system_facts import CostFacts, SystemFacts
+from tsebench.bench.score_row import ScoreRow
 from tsebench.core.errors import ConfigError, UnknownNameError
 from tsebench.reports.figures.cost import pareto
 from tsebench.reports.figures.registry import FIGURES, LeftOut, Plot

@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tsebench.bench.rows import ScoreRow, read_rows, write_shard
+from tsebench.bench.rows import read_rows, write_shard
+from tsebench.bench.score_row import ScoreRow
 from tsebench.reports.formats.registry import REPORTS
 from tsebench.reports.leaderboard.assemble import rank_rows as leaderboard
 from tsebench.reports.leaderboard.board import Leaderboard

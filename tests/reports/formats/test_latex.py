@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tsebench.bench.rows import ScoreRow, read_rows, write_shard
+from tsebench.bench.rows import read_rows, write_shard
 from tsebench.bench.run.record import RunFacts
 from tsebench.bench.run.system_facts import CostFacts, SystemFacts
+from tsebench.bench.score_row import ScoreRow
 from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.latex import write_latex
 from tsebench.reports.formats.registry import REPORTS, load_report

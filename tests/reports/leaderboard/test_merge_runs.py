@@ -11,7 +11,7 @@ import pytest
 from helpers.runs import facts_of, make_run, rows_of
 from rich.console import Console
 
-from tsebench.bench.rows import ScoreRow
+from tsebench.bench.score_row import ScoreRow
 from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.registry import REPORTS
 from tsebench.reports.leaderboard.assemble import open_board

@@ -12,8 +12,8 @@ import pytest
 from helpers.runs import facts_of, make_run, rows_of
 from rich.console import Console
 
-from tsebench.bench.rows import ScoreRow
 from tsebench.bench.run.system_facts import SystemFacts
+from tsebench.bench.score_row import ScoreRow
 from tsebench.reports.formats.md import board_markdown
 from tsebench.reports.formats.registry import REPORTS
 from tsebench.reports.leaderboard import wording

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers.runs import facts_of, make_run, rows_of
 
-from tsebench.bench.rows import ScoreRow
+from tsebench.bench.score_row import ScoreRow
 from tsebench.reports.formats.json import read_json
 from tsebench.reports.formats.md import board_markdown
 from tsebench.reports.formats.registry import REPORTS

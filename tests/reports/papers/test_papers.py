@@ -13,10 +13,11 @@ import pytest
 from helpers.runs import rows_of
 
 from tsebench.bench.config import RunConfig, load_run_config
-from tsebench.bench.rows import ScoreRow, read_rows, write_shard
+from tsebench.bench.rows import read_rows, write_shard
 from tsebench.bench.run.prepare import plan_sets
 from tsebench.bench.run.record import ConfigFacts, DatasetFacts, RunFacts
 from tsebench.bench.run.system_facts import CostFacts, SystemFacts
+from tsebench.bench.score_row import ScoreRow
 from tsebench.bench.statistics.comparison import Difference
 from tsebench.bench.statistics.pooling import decisions
 from tsebench.cli import main as cli

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.runs import facts_of, make_run, rows_of
 
-from tsebench.bench.rows import ScoreRow
+from tsebench.bench.score_row import ScoreRow
 from tsebench.datasets.protocols.degradation import LevelCard
 from tsebench.reports.figures.registry import LeftOut, Plot
 from tsebench.reports.figures.shared.style import styled
