@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 _spared: list[int] = []
 
@@ -41,3 +43,31 @@ def spared_threads(count: int) -> Iterator[None]:
         _spared.pop()
         if torch is not None:
             torch.set_num_threads(limit)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """OpenBLAS, which NumPy brings along, uses one thread meanwhile; nothing where NumPy has another library.
+
+    Its threads go on spinning for a while after each product, and would take the cores of others.
+    """
+    count, limit = _openblas()
+    before = count()
+    limit(1)
+    try:
+        yield
+    finally:
+        limit(before)
+
+
+@cache
+def _openblas() -> tuple[Callable[[], int], Callable[[int], object]]:
+    """Functions that tell and set the number of threads of NumPy's OpenBLAS; such as do nothing without it."""
+    from numpy.linalg import _umath_linalg as linked  # noqa: PLC0415 - this module must stay cheap
+
+    try:
+        library = ctypes.CDLL(linked.__file__)
+        found = library.scipy_openblas_get_num_threads64_, library.scipy_openblas_set_num_threads64_
+    except (OSError, AttributeError):
+        return lambda: 1, lambda _: None
+    return found

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from ...core.arrays import Array, as_array, as_tensor, without_gradients
+from ...core.processors import one_blas_thread
 from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Signals, takes_arrays
 from ..outcome import NO_REFERENCE, Job, Outcome, Score, Status
 from .edges import CheckedAnswer, Scorable, check, is_silent, over, verdict
@@ -127,7 +128,8 @@ class Scorer:
         groups: _Groups = {}
         # The pool begins with its part while this process does its own.
         order = sorted(self.plan.metrics, key=lambda metric: isinstance(metric, FileMetric), reverse=True)
-        found = {id(metric): self._column(metric, checked, groups) for metric in order}
+        with one_blas_thread():  # parts of a batch share the threads
+            found = {id(metric): self._column(metric, checked, groups) for metric in order}
         columns = [found[id(metric)] for metric in self.plan.metrics]
         return Pending([cell for row in zip(*columns, strict=True) for cell in row])
 

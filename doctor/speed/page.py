@@ -16,6 +16,8 @@ from ...core.files import make_folder, write_atomic
 _PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "pystoi", "mir_eval", "pesq", "openai-whisper")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables of the environment that limit the threads of linear algebra."""
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
+"""With it Python compiles all modules at every start, which no user waits for."""
 
 
 def head() -> str:
@@ -45,6 +47,11 @@ def machine() -> str:
 def load() -> str:
     """How busy the machine is; else the tables cannot be read."""
     return f"At a load average of {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
+
+
+def user_environment() -> dict[str, str]:
+    """The environment of a command as a user starts it: without limits on threads, and compiled modules are kept."""
+    return {name: value for name, value in os.environ.items() if name not in {*THREADS, _NO_BYTECODE}}
 
 
 def missing(package: str, distribution: str = "") -> str:

@@ -19,9 +19,10 @@ from pydantic import TypeAdapter
 
 from ...bench.metrics.protocol import MetricInfo
 from ...bench.metrics.registry import metric_info
-from ...bench.rows import ROWS, SAMPLE, read_shard_table, write_shard_table
+from ...bench.rows import read_shard_table, write_shard_table
+from ...bench.score_row import ROWS, SAMPLE
 from ...core.files import make_folder
-from .page import load, table
+from .page import load, table, user_environment
 from .sections import Settings
 
 SYSTEMS, TRIALS = 50, 10_000
@@ -119,7 +120,8 @@ def timed(*arguments: str) -> Cost:
     """Cost of a command of `tsebench`, its start included."""
     # A process between: the memory of a child counts that of its parent, as long as it is a copy of it.
     command = [sys.executable, "-c", _TIMED, sys.executable, "-m", "tsebench", *arguments]
-    wall_s, cpu_s, memory = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=user_environment())
+    wall_s, cpu_s, memory = json.loads(done.stdout)
     return Cost(wall_s, cpu_s, memory * _RSS_UNIT / 1e9)
 
 
@@ -131,11 +133,10 @@ def report(settings: Settings) -> str:
 def section(systems: int, trials: int) -> str:
     """The section for a number of systems and trials."""
     with tempfile.TemporaryDirectory() as place:
-        run, other, out = (Path(place) / name for name in ("run", "candidate", "site"))
-        simulate(run, systems=systems, trials=trials)
-        changed(run, other)
-        built = timed("report", str(run), "--out", str(out), "--format", "html")
-        compared = timed("compare", str(run), str(other))
+        # First of few trials, which leaves compiled modules behind.
+        _timed(Path(place) / "few", systems=2, trials=20)
+        built, compared = _timed(Path(place), systems=systems, trials=trials)
+        out = Path(place) / "site"
         page = (out / "report.html").stat().st_size
         whole = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     lines = [
@@ -152,6 +153,15 @@ def section(systems: int, trials: int) -> str:
             f"The leaderboard's page has {page / 1e6:.2f} MB, the whole site {whole / 1e6:.1f} MB.",
         ]
     )
+
+
+def _timed(place: Path, *, systems: int, trials: int) -> tuple[Cost, Cost]:
+    """Costs of the report of a run, which is written to `site`, and of its comparison with a changed run."""
+    run, other = place / "run", place / "candidate"
+    simulate(run, systems=systems, trials=trials)
+    changed(run, other)
+    built = timed("report", str(run), "--out", str(place / "site"), "--format", "html")
+    return built, timed("compare", str(run), str(other))
 
 
 def _cells(cost: Cost) -> list[str]:
