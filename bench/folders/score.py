@@ -188,14 +188,15 @@ def _score(
     scores = SetScores(evaluation, run_id=record.run_id, progress=options.progress, own=chunks)
     fingerprint = trials.files.fingerprint
     mixtures = trials.answers("mixtures", identity=digest("files", "mixture", fingerprint))
+    # Not cached: `score` has no --fresh, which the author of a metric would need.
+    sources = [trials.answers("estimates", files=files, sample=k) for k, files in enumerate((trials.files, *others))]
+    with_references = bool(evaluation.plan.reference_values) and not trials.files.unreferenced
     if trials.files.mixtures:
-        scores.score_mixtures(mixtures, chunks)
-    if evaluation.plan.reference_values and not trials.files.unreferenced:
+        scores.score_mixtures(mixtures, chunks, then=None if with_references else sources[0])
+    if with_references:
         references = trials.answers("references", identity=digest("files", "reference", fingerprint))
         scores.score_references(references, chunks)
     end = trials.files.signature_end
-    # Not cached: `score` has no --fresh, which the author of a metric would need.
-    sources = [trials.answers("estimates", files=files, sample=k) for k, files in enumerate((trials.files, *others))]
     parts = (part for source in sources for part in scores.rows(options.system, source, chunks))
     rows: list[ScoreRow] = []
     with ThreadPoolExecutor(1) as thread:

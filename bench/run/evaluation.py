@@ -10,8 +10,9 @@ given in order, so that a run that is killed has lost the last few at most.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
@@ -168,22 +169,52 @@ class Evaluation:
         """Trials of each chunk; they depend on the set and the chunks' length alone."""
 
     def run(
-        self, source: AnswerSource, wanted: Iterable[int], *, metrics: Sequence[Metric] | None = None
+        self,
+        source: AnswerSource,
+        wanted: Iterable[int],
+        *,
+        metrics: Sequence[Metric] | None = None,
+        submitted: Callable[[], None] = lambda: None,
     ) -> Iterator[ChunkScores]:
         """Scores of the wanted chunks, in order, by base metrics (None: those of the plan, and those it watches).
+
+        Args:
+            submitted: called when all are under way, before the last ones are waited for.
 
         Raises:
             AudioError: a recording of the set is missing or damaged; the chunks before it are given first.
         """
+        found = self._run(source, wanted, metrics=metrics, submitted=submitted)
+        return (part for part in found if part is not None)
+
+    def begun(self, source: AnswerSource, wanted: Iterable[int]) -> Iterator[ChunkScores]:
+        """As `run`, with the first chunks under way when this returns."""
+        found = self._run(source, wanted)
+        first = next(found, None)
+        return chain([] if first is None else [first], (part for part in found if part is not None))
+
+    def _run(
+        self,
+        source: AnswerSource,
+        wanted: Iterable[int],
+        *,
+        metrics: Sequence[Metric] | None = None,
+        submitted: Callable[[], None] = lambda: None,
+    ) -> Iterator[ChunkScores | None]:
+        """Scores of chunks as `run` gives them; None before the first, as soon as `AHEAD` chunks are under way."""
         every = (*self.plan.metrics, *self.plan.watched)
         task = self._task(source, every if metrics is None else tuple(metrics))
         waiting: deque[_Chunk] = deque()
+        begun = 0
         loads = ahead(lambda number: self._load(number, task), list(wanted))
         try:
             for chunk in self._answered(task, loads):
                 chunk.pending = self._submit(task, chunk)
                 chunk.items, chunk.answers = [], {}  # the signals are not needed any more
                 waiting.append(chunk)
+                begun += 1
+                if begun == AHEAD:
+                    yield None
                 # The pool may still compute the last chunks while the system answers the next.
                 while waiting and (len(waiting) > AHEAD or waiting[0].scored):
                     yield self._finish(waiting.popleft(), task)
@@ -194,6 +225,9 @@ class Evaluation:
         finally:
             task.stopped.set()
             loads.close()
+        if begun < AHEAD:
+            yield None
+        submitted()
         while waiting:
             yield self._finish(waiting.popleft(), task)
 

@@ -47,13 +47,28 @@ class SetScores:
         self._mixture: dict[str, list[Score]] = {}
         self._mixture_identity = ""
         self._reference: dict[str, list[Score]] = {}
+        self._begun: dict[tuple[str, int], Iterator[ChunkScores]] = {}
 
     def score_mixtures(
-        self, source: AnswerSource, chunks: Sequence[int], *, metrics: Sequence[Metric] | None = None
+        self,
+        source: AnswerSource,
+        chunks: Sequence[int],
+        *,
+        metrics: Sequence[Metric] | None = None,
+        then: AnswerSource | None = None,
     ) -> None:
-        """Score the unprocessed mixtures, which the source answers with, by base metrics (None: those of the plan)."""
+        """Score the unprocessed mixtures, which the source answers with, by base metrics (None: those of the plan).
+
+        Args:
+            then: its chunks, which `rows` is called for next, begin while the last mixtures are scored.
+        """
+
+        def begin() -> None:
+            if then is not None:
+                self._begun[then.identity, then.sample] = self._evaluation.begun(then, chunks)
+
         self._mixture_identity = source.identity
-        self._mixture = self._scores("mixture scores", source, chunks, metrics)
+        self._mixture = self._scores("mixture scores", source, chunks, metrics, submitted=begin)
 
     def score_references(self, source: AnswerSource, chunks: Sequence[int]) -> None:
         """Score the references themselves, which the source answers with, by the metrics that show this value."""
@@ -73,18 +88,24 @@ class SetScores:
                 advance(len(part.trials))
 
     def _scores(
-        self, what: str, source: AnswerSource, chunks: Sequence[int], metrics: Sequence[Metric] | None
+        self,
+        what: str,
+        source: AnswerSource,
+        chunks: Sequence[int],
+        metrics: Sequence[Metric] | None,
+        submitted: Callable[[], None] = lambda: None,
     ) -> dict[str, list[Score]]:
         found: list[Score] = []
         with self._progress(what, chunks) as advance:
-            for part in self._evaluation.run(source, chunks, metrics=metrics):
+            for part in self._evaluation.run(source, chunks, metrics=metrics, submitted=submitted):
                 found += part.scores
                 advance(len(part.trials))
         return _by_trial(found)
 
     def _parts(self, source: AnswerSource, chunks: Sequence[int]) -> Iterator[ChunkScores]:
         if not self._mixture or source.identity != self._mixture_identity:
-            yield from self._evaluation.run(source, chunks)
+            begun = self._begun.pop((source.identity, source.sample), None)
+            yield from self._evaluation.run(source, chunks) if begun is None else begun
             return
         for chunk in chunks:
             trials = self._evaluation.chunks[chunk]

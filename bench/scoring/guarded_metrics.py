@@ -23,7 +23,8 @@ def batch_outcomes(metric: BatchMetric, signals: Signals) -> list[Outcome]:
     """Outcomes [B] of a batched metric; after an error every trial is tried alone. Out of memory raises."""
     trials = len(signals.lengths)
     try:
-        values: Array = metric.compute(signals)
+        with np.errstate(all="ignore"):  # what cannot be computed is a status of a row
+            values: Array = metric.compute(signals)
     except _passed_on():
         raise
     except Exception as error:  # noqa: BLE001 - see above; the row says what it was
@@ -47,7 +48,8 @@ def answer_outcomes(
 ) -> list[Outcome | Future[Outcome]]:
     """Outcomes of a metric of whole answers; after an error every answer is tried alone. Out of memory raises."""
     try:
-        outcomes = list(metric.judge(answers, sample_rate_hz=sample_rate_hz, submit=submit))
+        with np.errstate(all="ignore"):
+            outcomes = list(metric.judge(answers, sample_rate_hz=sample_rate_hz, submit=submit))
     except _passed_on():
         raise
     except Exception as error:  # noqa: BLE001 - see above; the row says what it was

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import TypeVar
 
+import numpy as np
+
 from ....core.arrays import Array, namespace, on_cpu
 from ....core.processors import computing_threads
 from ..protocol import Signals
@@ -40,7 +42,7 @@ def in_chunks(compute: Callable[[Signals], Array], signals: Signals, *, cpu_samp
     elif cpu_samples is not None:
         samples, limit = cpu_samples, CPU_TRIALS
     else:
-        return compute(signals)
+        return quiet(compute, signals)
     most = max(1, min(limit, samples // max(1, frames)))
     size = -(-trials // -(-trials // most))  # parts of about one size
     starts = range(0, trials, size)
@@ -49,7 +51,7 @@ def in_chunks(compute: Callable[[Signals], Array], signals: Signals, *, cpu_samp
         return xp.concatenate([compute(part) for part in parts])
     longest = [int(signals.lengths[start : start + size].max()) for start in starts]
     parts = [_part(signals, a, a + size, n) for a, n in zip(starts, longest, strict=True)]
-    return xp.concatenate(threaded(compute, parts))
+    return xp.concatenate(threaded(partial(quiet, compute), parts))
 
 
 def _part(signals: Signals, start: int, stop: int, frames: int) -> Signals:
@@ -63,6 +65,12 @@ def _part(signals: Signals, start: int, stop: int, frames: int) -> Signals:
 
 
 _Part = TypeVar("_Part")
+
+
+def quiet(compute: Callable[[_Part], Array], part: _Part) -> Array:
+    """Values of a part without NumPy's warnings: what cannot be computed is NaN or infinite, as in tensors."""
+    with np.errstate(all="ignore"):
+        return compute(part)
 
 
 def threaded(compute: Callable[[_Part], Array], parts: Sequence[_Part]) -> list[Array]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from helpers.sparse_wav import write_silent_hours
 
 from tsebench.bench.folders import score as score_module
 from tsebench.bench.rows import read_rows
+from tsebench.bench.run.evaluation import AnswerSource, ChunkScores, Evaluation
 from tsebench.bench.run.record import read_record
 from tsebench.cli import main as cli
 
@@ -109,6 +112,46 @@ def score(capsys: pytest.CaptureFixture[str]) -> Score:
         return Said(stop.value.code, captured.out, captured.err)
 
     return call
+
+
+def test_files_are_scored_on_a_cpu_without_torch(folders: Folders) -> None:
+    arguments = ["--estimates", "est", "--references", "ref", "--mixtures", "mix", "--out", "out", "--device", "cpu"]
+    metrics = "sdri,si_sdri,snri,stoii,estoi,sd_sdr,pesq"
+    code = (
+        "import sys\nfrom tsebench.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as stop:\n    print(stop.code, 'torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, "score", *arguments, "--metrics", metrics, "--jobs", "1"]
+    done = subprocess.run(command, cwd=folders.root, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 False", done.stdout + done.stderr
+
+
+def test_estimates_begin_while_the_last_mixtures_are_scored(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    class Watched(Evaluation):
+        def begun(self, source: AnswerSource, wanted: Iterable[int]) -> Iterator[ChunkScores]:
+            begun.append(source.identity)
+            return super().begun(source, wanted)
+
+    def scored(out: str, chunk_trials: int) -> pd.DataFrame:
+        monkeypatch.setattr(score_module, "CHUNK_TRIALS", chunk_trials)
+        score_module.score_folders(
+            estimates=folders.root / "est",
+            references=folders.root / "ref",
+            mixtures=folders.root / "mix",
+            options=score_module.ScoreOptions(
+                out=folders.root / out, metrics=("pesqi", "snri", "sdr"), jobs=2, cache=folders.root / out / "cache"
+            ),
+        )
+        rows = pd.concat(pd.read_parquet(path) for path in sorted((folders.root / out / "rows").iterdir()))
+        return rows.drop(columns="run_id")  # follows from the name of the folder
+
+    monkeypatch.setattr(score_module, "Evaluation", Watched)
+    together = scored("together", 4)
+    for count in (1, 3):
+        pd.testing.assert_frame_equal(scored(f"by {count}", count), together)
+    assert begun == [""] * 3
 
 
 # Values: computed here by formulas and by the reference packages ----------------------------------
