@@ -12,8 +12,9 @@ from ..metrics.protocol import Metric
 from ..outcome import SCORE_FIELDS, Score
 from ..score_row import ScoreRow
 from ..scoring.scorer import improvements, reference_values
-from .evaluation import AnswerSource, ChunkScores, Evaluation
+from .evaluation import ChunkScores, Evaluation
 from .nearest_source import nearest_tag
+from .trial_set import AnswerSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

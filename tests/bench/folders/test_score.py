@@ -22,8 +22,9 @@ from helpers.sparse_wav import write_silent_hours
 
 from tsebench.bench.folders import score as score_module
 from tsebench.bench.rows import read_rows
-from tsebench.bench.run.evaluation import AnswerSource, ChunkScores, Evaluation
+from tsebench.bench.run.evaluation import ChunkScores, Evaluation
 from tsebench.bench.run.record import read_record
+from tsebench.bench.run.trial_set import AnswerSource
 from tsebench.cli import main as cli
 
 DATA = SHARED

@@ -9,7 +9,7 @@ import torch
 from tsebench.bench.inference.ask import Inference
 from tsebench.bench.inference.batching import Item
 from tsebench.bench.run.estimate_store import SystemAnswers
-from tsebench.bench.run.evaluation import scorable
+from tsebench.bench.run.trial_set import scorable
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard, activity_frames
 
