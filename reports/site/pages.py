@@ -131,7 +131,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         # Without optimisation no filter is applied before the page is made: compiled templates know no other code.
         optimized=False,
-        bytecode_cache=_Compiled(str(default_cache_dir() / "templates")),
+        # Hidden: what is left in the folder of a program is no part of it, see `core.content_hash`.
+        bytecode_cache=_Compiled(str(default_cache_dir() / ".templates")),
     )
     # The filter `tojson` escapes <, > and &, so that no text can end the script tag.
     environment.policies["json.dumps_function"] = _json
