@@ -172,6 +172,7 @@ class _Blocks:
         shape = (len(reference), self.count, self.size)
         overlapping = windows(filled, shape, (filled.shape[-1], self.hop, 1))
         self._spectra = namespace(reference).fft.rfft(overlapping)
+        self._conjugate = self._spectra.conj()
 
     def cut(self, signal: Array) -> Array:
         """Samples of a signal [B, T] in blocks [B, N, hop], of the T + taps − 1 and some zeros."""
@@ -183,8 +184,9 @@ class _Blocks:
         # x at the end of a block, where s has taps − 1 samples before it: no lag wraps around.
         filled = zeros(blocks, *blocks.shape[:-1], self.size)
         filled[..., self.taps - 1 :] = blocks
-        crossed = xp.sum(xp.fft.rfft(filled) * self._spectra.conj(), axis=-2)
-        return xp.fft.irfft(crossed, self.size)[..., : self.taps]
+        spectra = xp.fft.rfft(filled)
+        spectra *= self._conjugate
+        return xp.fft.irfft(xp.sum(spectra, axis=-2), self.size)[..., : self.taps]
 
     def filtered(self, taps: Array) -> Array:
         """The blocks [B, N, hop] of h ∗ s, for filters h [B, taps]."""

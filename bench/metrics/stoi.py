@@ -17,7 +17,7 @@ SEGMENT = 30
 """Frames of a segment: 0.384 s."""
 CLIP = 1.0 + 10.0 ** (15.0 / 20.0)
 """A band is clipped where its SDR would be under −15 dB."""
-CPU_SAMPLES = 1 << 19
+CPU_SAMPLES = 1 << 18
 """Samples of a part; see `chunks`."""
 CPU_VALUES, DEVICE_VALUES = 1 << 17, 1 << 24
 """Values in each step from envelopes to segments that are compared; see `chunks`."""

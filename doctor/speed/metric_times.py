@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ...bench.metrics.protocol import BatchMetric, Signals
@@ -68,10 +67,10 @@ def batch(estimate: Signal, reference: Signal) -> Signals:
     """Signals [N, T] as metrics take them; the mixture is the reference and the one before it."""
     frames = reference.shape[-1]
     return Signals(
-        estimate=torch.from_numpy(estimate),
-        reference=torch.from_numpy(reference),
-        mixture=torch.from_numpy(reference + np.roll(reference, 1, axis=0)),
-        lengths=torch.full((len(reference),), frames),
+        estimate=estimate,
+        reference=reference,
+        mixture=reference + np.roll(reference, 1, axis=0),
+        lengths=np.full(len(reference), frames),
         sample_rate_hz=RATE_HZ,
     )
 
