@@ -12,7 +12,7 @@ from ...core.ratios import energy_ratio_db, is_safe, levelled
 from .energy import FLOOR_DB
 from .protocol import MetricInfo, Signals
 from .registry import METRICS
-from .shared.batches import in_chunks
+from .shared.batches import DEVICE_TRIALS, in_chunks
 
 REVISION = "tsebench:3"
 TAPS = 512
@@ -65,8 +65,12 @@ class Sdr:
 
     def compute(self, signals: Signals) -> Array:
         """SDR [B] in dB, float64."""
-        found = _Equations(in_chunks(self._equations, signals, cpu_samples=CPU_SAMPLES))
-        values, exact = found.sdr_db()
+        found = in_chunks(self._equations, signals, cpu_samples=CPU_SAMPLES)
+        if not len(found):
+            return found
+        starts = range(0, len(found), DEVICE_TRIALS)
+        parts = [_Equations(found[start : start + DEVICE_TRIALS]).sdr_db() for start in starts]
+        values, exact = (namespace(found).concatenate(column) for column in zip(*parts, strict=True))
         if bool(exact.all()):
             return values
         rest = namespace(exact).where(~exact)[0]

@@ -223,6 +223,8 @@ def test_arrays_and_tensors_have_the_same_value(name: str) -> None:
     found = metric.compute(arrays)
     assert isinstance(found, np.ndarray)
     np.testing.assert_allclose(found, metric.compute(tensors).numpy(), rtol=0, atol=1e-10)
+    none = {name: getattr(arrays, name)[:0] for name in ("estimate", "reference", "mixture", "lengths")}
+    assert metric.compute(Signals(**none, sample_rate_hz=8000)).shape == (0,)
 
 
 def test_sdr_from_energies_is_that_of_the_filtered_reference(monkeypatch: pytest.MonkeyPatch) -> None:
