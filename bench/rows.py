@@ -1,7 +1,7 @@
 """Parquet shards of score rows.
 
-A run keeps its rows in `rows/part-*.parquet`. A shard appears whole or not at all: it is written under a temporary name
-in the same folder, flushed to the disk and renamed.
+A run keeps its rows in `rows/part-*.parquet`; `row_files` says in which. A shard appears whole or not at all: it is
+written under a temporary name in the same folder, flushed to the disk and renamed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..datasets.types import ConditionKind
 from .outcome import CRASHED, Status
 from .run_folders import run_folders
 from .score_row import FILES, SAMPLE, TAG_PREFIX, ScoreRow
-from .text_columns import CODED, decoded, encoded, in_order, places, taken
+from .text_columns import CODED, decoded, encoded, in_order, places, recoded, taken
 
 _NUMBERS = {
     **{name: pa.int32() for name in (SAMPLE, "n_active", "n_inactive")},
@@ -39,6 +39,8 @@ _OF_TRIAL = [
 _OF_VALUE = ["metric", "signature", "value", "status", "reason", "weight", "detail"]
 SCHEMA = pa.schema([pa.field(name, _NUMBERS.get(name, pa.string()), nullable=False) for name in _OF_TRIAL + _OF_VALUE])
 _TRANSIENT = rf"(?:^|:){CRASHED}$|(?:^|:){NO_SPACE}:"  # reasons that say nothing on the system
+_CHUNKS = "chunks"  # in the metadata of a joined file
+_TRIES = 5  # to read a folder whose files are joined meanwhile
 _LARGE = 4096  # rows of a file from which it pays to open it a second time
 _THREADS = min(8, usable_processors())  # that read files
 _ORDER = ["system", "dataset", "trial_id", SAMPLE, "metric", "signature", "run_id"]
@@ -60,17 +62,45 @@ def write_shard(path: Path, rows: Sequence[ScoreRow]) -> None:
     write_shard_table(path, _table(rows))
 
 
-def write_shard_table(path: Path, table: pa.Table) -> None:
-    """Write a table of rows, with the columns of `SCHEMA` and tags, as `write_shard` does."""
+def write_shard_table(path: Path, table: pa.Table, *, chunks: Sequence[int] = ()) -> None:
+    """Write a table of rows, with the columns of `SCHEMA` and tags, as `write_shard` does.
+
+    Args:
+        table: texts may be dictionaries, which take less memory.
+        chunks: numbers of the chunks of trials that the file joins; it names them.
+    """
     tags = sorted({*table.column_names} - {*SCHEMA.names})
-    table = table.select([*SCHEMA.names, *tags]).combine_chunks()
-    table = table.sort_by([(name, "ascending") for name in [*_ORDER, "status", "value"]])
+    table = table.select([*SCHEMA.names, *tags]).unify_dictionaries().combine_chunks()
+    keys = [*_ORDER, "status", "value"]
+    order = pc.sort_indices(decoded(table.select(keys)), sort_keys=[(name, "ascending") for name in keys])
+    table = recoded(table.take(order))
     if not pc.any(pc.not_equal(table[SAMPLE], 0)).as_py():
         table = table.drop_columns([SAMPLE])
     content = pa.BufferOutputStream()
-    pq.write_table(table, content, compression="zstd")
+    # Without a stored schema, dictionaries are read as the texts that they stand for.
+    with pq.ParquetWriter(content, table.schema, compression="zstd", store_schema=not _is_coded(table)) as file:
+        file.write_table(table)
+        if chunks:
+            file.add_key_value_metadata({_CHUNKS: " ".join(map(str, chunks))})
     make_folder(path.parent)
     write_atomic(path, content.getvalue().to_pybytes())
+
+
+def _is_coded(table: pa.Table) -> bool:
+    return any(pa.types.is_dictionary(field.type) for field in table.schema)
+
+
+def stored_chunks(path: Path) -> tuple[int, ...]:
+    """Numbers of the chunks that a joined file names.
+
+    Raises:
+        DatasetError: the file is damaged.
+    """
+    try:
+        known: dict[bytes, bytes] = pq.read_metadata(path).metadata or {}
+        return tuple(int(number) for number in known.get(_CHUNKS.encode(), b"").split())
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _damaged(path, str(error)) from None
 
 
 def read_shard(path: Path) -> pd.DataFrame:
@@ -83,24 +113,28 @@ def read_shard(path: Path) -> pd.DataFrame:
     return rows
 
 
-def crashed_values(path: Path) -> int:
+def crashed_values(path: Path) -> list[str]:
     """Values of a shard that crashed or had no room on a disk, here or in what they are compared with.
+
+    Returns:
+        The id of the trial of each.
 
     Raises:
         DatasetError: as `read_shard`.
     """
-    return int(_failures(path).str.contains(_TRANSIENT).sum())
+    failed = _failures(path)
+    return [str(name) for name in failed.loc[failed["reason"].str.contains(_TRANSIENT), "trial_id"]]
 
 
-def failed_values(path: Path) -> int:
-    """Values of a shard that failed, for whatever reason; raises as `read_shard`."""
-    return len(_failures(path))
+def failed_values(path: Path) -> list[str]:
+    """Values of a shard that failed, for whatever reason, as `crashed_values`."""
+    return [str(name) for name in _failures(path)["trial_id"]]
 
 
-def _failures(path: Path) -> pd.Series:
-    rows = read_shard(path)
-    reasons: pd.Series = rows.loc[rows["status"] == "failed", "reason"]
-    return reasons
+def _failures(path: Path) -> pd.DataFrame:
+    table = read_coded_table(path).select(["trial_id", "status", "reason"])
+    failed: pd.DataFrame = decoded(table.filter(pc.equal(decoded(table)["status"], "failed"))).to_pandas()
+    return failed
 
 
 def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
@@ -155,12 +189,18 @@ def _columns(runs: list[pa.Table]) -> dict[str, pa.ChunkedArray]:
 def _read_run(folder: Path) -> pa.Table:
     if not folder.is_dir():
         raise ConfigError(f"run folder {str(folder)!r} does not exist; give the folder of a run")
-    shards = sorted((folder / "rows").glob("part-*.parquet"))
-    if not shards:
-        found = f"run folder {str(folder)!r} holds no score rows (rows/part-*.parquet)"
-        raise ConfigError(f"{found}; run or score something into it first")
-    with ThreadPoolExecutor(_THREADS) as pool:
-        table = pa.concat_tables(list(pool.map(_raw_table, shards)), promote_options="default")
+    for tries in range(1, 1 + _TRIES):
+        shards = sorted((folder / "rows").glob("part-*.parquet"))
+        if not shards:
+            found = f"run folder {str(folder)!r} holds no score rows (rows/part-*.parquet)"
+            raise ConfigError(f"{found}; run or score something into it first")
+        try:
+            with ThreadPoolExecutor(_THREADS) as pool:
+                table = pa.concat_tables(list(pool.map(_raw_table, shards)), promote_options="default")
+            break
+        except DatasetError:
+            if tries == _TRIES or all(path.exists() for path in shards):
+                raise
     try:
         return _checked(folder, table)  # all at once: thousands of small files take longer to check than to read
     except DatasetError:
@@ -171,7 +211,12 @@ def _read_run(folder: Path) -> pa.Table:
 
 def read_shard_table(path: Path) -> pa.Table:
     """The rows of one shard as an Arrow table; otherwise as `read_shard`."""
-    return decoded(_checked(path, _raw_table(path)))
+    return decoded(read_coded_table(path))
+
+
+def read_coded_table(path: Path) -> pa.Table:
+    """As `read_shard_table`, with texts as dictionaries."""
+    return _checked(path, _raw_table(path))
 
 
 def _raw_table(path: Path) -> pa.Table:

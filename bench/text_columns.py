@@ -34,6 +34,15 @@ def decoded(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
+def recoded(table: pa.Table) -> pa.Table:
+    """The table with dictionaries of the texts that are there alone, in the order of the rows."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            column = table.column(place).cast(pa.string()).dictionary_encode()
+            table = table.set_column(place, field.with_type(CODED), column)
+    return table
+
+
 def in_order(columns: dict[str, pa.ChunkedArray]) -> pa.Table:
     """Columns as a table in one chunk, with one dictionary for each coded column, in alphabetical order.
 

@@ -68,12 +68,14 @@ def report_run(
     track: Callable[[], None] = lambda: None,
 ) -> None:
     """Print the leaderboard of a run, write its report, and `track` both."""
+    from ..core.allocator import give_back_freed_memory
     from ..core.folder_lock import folder_lock
     from ..reports.formats.registry import write_board
     from ..reports.leaderboard.assemble import open_board
     from ..reports.terminal.papers import print_papers
     from ..reports.terminal.print_leaderboard import print_leaderboard
 
+    give_back_freed_memory()  # of the sets and systems of the run
     with folder_lock(folder / "report", wait_s=WAIT_S):  # the last of several processes reports the rows of all
         board = open_board([folder])
         print_leaderboard(board, console)

@@ -88,6 +88,16 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
+def flush_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk, where the system can."""
+    with suppress(OSError):
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
+
+
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a file through a temporary name in the same folder, flushed to disk.
 

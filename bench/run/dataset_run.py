@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
-from ..rows import crashed_values, failed_values, shard_name, write_shard
+from ..row_files import RowFile, chunks_of, files_of, give_up, join, path_of
+from ..rows import crashed_values, failed_values, write_shard
 from ..score_row import ROWS
 from .earlier import forget
 from .estimate_files import FOLDER, estimate_path, estimates_folder, sample_folder
@@ -39,14 +40,22 @@ class DatasetRun:
     ) -> None:
         self._set, self._evaluation, self._run, self._run_id = each, evaluation, run, run_id
         self._own, self._first = own, first
+        self._folder = run.options.out / ROWS
         self._sources = dict(self._all_sources())
         self._stems = {part: self._stem(part) for part in self._sources}
         self._paths = {part: self._shards(stem) for part, stem in self._stems.items()}
 
-    @property
-    def shards(self) -> list[Path]:
-        """The shards of all systems that this process writes, also those that are not written yet."""
-        return [path for paths in self._paths.values() for path in paths.values()]
+    def files(self) -> list[Path]:
+        """The files of rows that are there, of all systems; others than this process writes are left out."""
+        return [file.path for part in self._stems for file in self._files(part)]
+
+    def _files(self, part: Part) -> list[RowFile]:
+        alone, own = set(self._paths[part].values()), set(self._own)
+        return [
+            file
+            for file in files_of(self._folder, self._stems[part])
+            if (own.issuperset(file.chunks) if file.joined else file.path in alone)
+        ]
 
     @property
     def places(self) -> dict[str, tuple[int, int]]:
@@ -72,7 +81,7 @@ class DatasetRun:
             if goes_on:
                 taken[title] = sum(len(self._answered(part)) for part in parts)
             else:
-                paths = [path for part in parts for path in self._paths[part].values()]
+                paths = [file.path for part in parts for file in self._files(part)]
                 forget(paths, estimates=self._estimates(title), title=title)
         return taken
 
@@ -80,7 +89,7 @@ class DatasetRun:
         """Ids of trials of which rows or estimates of a sample are there."""
         trials = self._set.dataset.trials
         ids = {chunk: [trials[index].id for index in self._evaluation.chunks[chunk]] for chunk in self._own}
-        scored = {name for chunk, path in self._paths[part].items() if path.is_file() for name in ids[chunk]}
+        scored = {name for chunk in chunks_of(self._files(part)) for name in ids[chunk]}
         folder = sample_folder(self._estimates(part[0]), part[1]) if self._run.config.keep_estimates else None
         every = (name for names in ids.values() for name in names)
         return scored | {name for name in every if folder is not None and estimate_path(folder, name).is_file()}
@@ -103,6 +112,16 @@ class DatasetRun:
         for part, chunks in missing.items():
             for found in scores.rows(part[0], self._sources[part], chunks):
                 write_shard(self._paths[part][found.chunk], found.rows)
+            self._join(part)
+
+    def join(self) -> None:
+        """Join the files of each system that is complete."""
+        for part in self._stems:
+            self._join(part)
+
+    def _join(self, part: Part) -> None:
+        if self._run.options.chosen is None:
+            join(self._folder, self._stems[part], self._own)
 
     def missing(self) -> list[MissingShard]:
         """Files that are to be written."""
@@ -114,15 +133,30 @@ class DatasetRun:
         ]
 
     def _missing(self) -> dict[Part, list[int]]:
-        """Chunks without a shard, or with one to be tried again: values crashed or had no room, or failed."""
+        """Chunks without rows, or to be tried again: values crashed or had no room, or failed.
+
+        Joined files give up those that are tried again.
+        """
         options = self._run.options
-        count, verb = (failed_values, "failed") if options.retry_failed else (crashed_values, "crashed")
-        lost = {path: count(path) for path in self.shards if path.is_file()}
-        if values := sum(lost.values()):
+        lost_in, verb = (failed_values, "failed") if options.retry_failed else (crashed_values, "crashed")
+        missing, values = {}, 0
+        for part, paths in self._paths.items():
+            files = self._files(part)
+            there = chunks_of(files)
+            lost = [name for file in files for name in lost_in(file.path)]
+            values += len(lost)
+            again = self._chunks_with(set(lost)) if lost else {}
+            give_up(self._folder, self._stems[part], again)
+            missing[part] = [chunk for chunk in paths if chunk in again or chunk not in there]
+        if values:
             options.say(f"{self._set.dataset.card.name}: {values} values {verb} before; their trials are tried again")
-        return {
-            part: [chunk for chunk, path in paths.items() if lost.get(path, 1)] for part, paths in self._paths.items()
-        }
+        return missing
+
+    def _chunks_with(self, names: set[str]) -> dict[int, list[str]]:
+        """Ids of all trials of the chunks that hold some trials, by chunk."""
+        trials = self._set.dataset.trials
+        ids = {chunk: [trials[index].id for index in self._evaluation.chunks[chunk]] for chunk in self._own}
+        return {chunk: own for chunk, own in ids.items() if not names.isdisjoint(own)}
 
     def _score_mixtures(self, scores: SetScores, source: SystemAnswers, wanted: Sequence[int]) -> None:
         """Score the mixtures: of a baseline that is no system of the run, what improvements need."""
@@ -158,10 +192,10 @@ class DatasetRun:
         return estimates_folder(root, dataset=card.name, title=title, identity=identity, fingerprint=card.fingerprint)
 
     def _shards(self, stem: str) -> dict[int, Path]:
-        """Paths by chunk."""
-        names = {chunk: shard_name(stem, chunk) for chunk in self._own}
-        chosen, folder = self._run.options.chosen, self._run.options.out / ROWS
-        return {chunk: folder / name for chunk, name in names.items() if chosen is None or name in chosen.names}
+        """Paths of the files of single chunks, by chunk."""
+        paths = {chunk: path_of(self._folder, stem, chunk) for chunk in self._own}
+        chosen = self._run.options.chosen
+        return {chunk: path for chunk, path in paths.items() if chosen is None or path.name in chosen.names}
 
     def _stem(self, part: Part) -> str:
         """Beginning of names: it holds a digest of all that determines the rows, and a later sample its number."""

@@ -2,8 +2,8 @@
 
 The folder holds `run.json`, `rows/part-*.parquet`, `datasets/` (sets that the run built itself, and levels of sweeps),
 `adapted/` (checkpoints that it adapted to new classes) and `estimates/` if the config keeps them. A shard's name says
-which chunk of which (system, dataset, metrics) it holds, and a shard appears whole or not at all; so a run that was
-killed goes on with the shards that are missing, and its rows are those of an undisturbed run.
+which chunks of which (system, dataset, metrics) it holds, and a shard appears whole or not at all; so a run that was
+killed goes on with the chunks that are missing, and its rows are those of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _carried_out(planned: PlannedRun) -> RunResult:
     give_back_freed_memory()
     trials = sum(sum(each.trials_by_title.values()) for each in work)
     found = (
-        trials_by_system(read_shard(path), record.systems, record.metrics) for each in work for path in each.shards
+        trials_by_system(read_shard(path), record.systems, record.metrics) for each in work for path in each.files()
     )
     failed = sum(each.failed for systems in found for each in systems.values())
     record = record.model_copy(update={"trials": trials, "failed_trials": failed})
@@ -131,7 +131,7 @@ def _write_rows(planned: PlannedRun, work: Sequence[DatasetRun], record: RunReco
     """Write run.json and the shards that are missing; the record with what is known after that."""
     options, device = planned.options, planned.device
     # Before any row is written: the folder never holds rows of two states of the run.
-    _remove_others(options.out / ROWS, [path for each in work for path in each.shards])
+    _remove_others(options.out / ROWS, [path for each in work for path in each.files()])
     _take_over(planned, work, record.run_id)
     write_record(options.out, record)
     if options.executor is not None:
@@ -140,6 +140,8 @@ def _write_rows(planned: PlannedRun, work: Sequence[DatasetRun], record: RunReco
         wanted = planned.config.measure_cost and len(costs) < len(record.systems)
         elsewhere = options.executor.write_rows(planned, missing, costs=wanted)
         device = "; ".join(elsewhere.devices) or record.device
+        for dataset_run in work:
+            dataset_run.join()
         return with_costs(record, {**elsewhere.costs, **costs}).model_copy(update={"device": device})
     # Dataset by dataset, so that the mixtures' scores of one set alone are in memory.
     for dataset_run in work:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...core.errors import ConfigError, listed
 from ...core.progress import Notify
+from ..row_files import RowFile, chunks_of, files_of
 from ..rows import shard_name
 from ..run.record import RunRecord, read_record
 from ..score_row import ROWS
@@ -28,11 +29,17 @@ class ShardFolder:
         """Number and count."""
         return self.part.shard
 
-    def names(self) -> Iterator[str]:
-        """Names of its files of rows; none of scored folders, whose files hold trials of all shards."""
+    def files(self, stem: str) -> list[RowFile]:
+        """Its files of rows of one part of the run."""
+        return files_of(self.folder / ROWS, stem)
+
+    def lost(self) -> Iterator[str]:
+        """Names of files of rows that it lacks; none of scored folders, whose files hold trials of all shards."""
         for stem, (first, count) in self.part.parts.items():
+            there = chunks_of(self.files(stem))
             for chunk in self.shard.chunks("", first=first, count=count):
-                yield shard_name(stem, chunk)
+                if chunk not in there:
+                    yield shard_name(stem, chunk)
 
 
 def checked_shards(folders: Sequence[Path], *, say: Notify) -> list[ShardFolder]:
@@ -53,8 +60,7 @@ def checked_shards(folders: Sequence[Path], *, say: Notify) -> list[ShardFolder]
         _check_same_run(shards[0], other)
         _say_versions(shards[0], other, say)
     for each in shards:
-        lost = [name for name in each.names() if not (each.folder / ROWS / name).is_file()]
-        if lost:
+        if lost := list(each.lost()):
             raise ConfigError(
                 f"shard {each.shard} in {str(each.folder)!r} lacks {len(lost)} of its files of rows, first "
                 f"{lost[0]!r}; start this shard again"

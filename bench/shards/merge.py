@@ -11,6 +11,8 @@ from ...core.errors import OutputError, listed
 from ...core.files import draft_of, make_folder
 from ...core.folder_lock import folder_lock
 from ...core.progress import Notify, ProgressFactory, quiet, silent
+from ..row_files import RowFile, are_joined, chunks_of, joined_path, rows_in
+from ..rows import write_shard_table
 from ..run.estimate_files import FOLDER
 from ..run.record import RunRecord, read_record, write_record
 from ..score_row import ROWS
@@ -27,9 +29,9 @@ def merge_shards(
 ) -> RunRecord:
     """Merge the folders of all shards of a run, or of scored folders, into one run folder.
 
-    Files of rows and kept estimates become hard links where the file system has them, and copies elsewhere; the folders
-    of the shards stay. Everything is checked before anything is written, and a merging that was interrupted is started
-    again.
+    Files of rows of many chunks are joined. Others, and kept estimates, become hard links where the file system has
+    them, and copies elsewhere; the folders of the shards stay. Everything is checked before anything is written, and a
+    merging that was interrupted is started again.
 
     Raises:
         ConfigError: shards are missing, doubled, unfinished, or not of one run.
@@ -62,7 +64,10 @@ def _merged_run(
     write_record(out, record.model_copy(update={"trials": None, "failed_trials": None}))
     with progress("merge", len(sources)) as advance:
         for name, source in sources.items():
-            _place(source, rows / name)
+            if isinstance(source, Path):
+                _place(source, rows / name)
+            else:
+                write_shard_table(rows / name, rows_in(source), chunks=sorted(chunks_of(source)))
             advance(1)
     for path in set(rows.glob("part-*.parquet")):
         if path.name not in sources:
@@ -72,11 +77,15 @@ def _merged_run(
     return record
 
 
-def _sources(shards: Sequence[ShardFolder]) -> Iterator[tuple[str, Path]]:
-    """All files of rows of the run, by name; `checked_shards` found them."""
-    for each in shards:
-        for name in each.names():
-            yield name, each.folder / ROWS / name
+def _sources(shards: Sequence[ShardFolder]) -> Iterator[tuple[str, Path | list[RowFile]]]:
+    """All files of rows of the run by name: a file of a shard, or those that are joined."""
+    for stem, (_, count) in shards[0].part.parts.items():
+        files = [file for each in shards for file in each.files(stem)]
+        if are_joined(range(count)):
+            yield joined_path(Path(), stem, range(count)).name, files
+        else:
+            for file in files:
+                yield file.path.name, file.path
 
 
 def _record(shards: Sequence[ShardFolder]) -> RunRecord:

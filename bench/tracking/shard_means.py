@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...core.errors import DatasetError
 from ..metrics.protocol import MetricInfo
 from ..rows import read_shard
 from ..run.system_facts import SystemFacts
@@ -75,9 +76,12 @@ class ShardMeans:
 
     def _read(self, path: Path, state: tuple[int, int]) -> _Shard | None:
         """Sums of a shard; None if it is of another state of the run, or gone."""
-        if not path.is_file():
+        try:
+            rows = read_shard(path)
+        except DatasetError:
+            if path.is_file():
+                raise
             return None
-        rows = read_shard(path)
         if rows["run_id"].iloc[0] != self._run_id:
             return None
         ((system, trials),) = trials_by_system(rows, self._facts, self._metrics).items()

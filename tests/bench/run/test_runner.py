@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.scripted import NAMES, SOUNDS, Scripted, assert_same, bad_system, config, go, rows_of
 
+from tsebench.bench import row_files
 from tsebench.bench.config import RunConfig, load_run_config
 from tsebench.bench.inference.ask import Inference
 from tsebench.bench.outcome import Score
@@ -37,6 +38,13 @@ from tsebench.datasets.signals.audio import write
 from tsebench.systems.protocol import Extraction, QueryBatch
 
 pytestmark = pytest.mark.usefixtures("scripted", "code_read_once", "own_cache")
+
+
+@pytest.fixture(params=[row_files.MOST_FILES, 1], ids=["apart", "joined"])
+def most_files(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Runs whose chunks stay in files of their own, and runs that join them."""
+    monkeypatch.setattr(row_files, "MOST_FILES", request.param)
+    return int(request.param)
 
 
 # ---------------------------------------------------------------- completeness and sameness
@@ -165,7 +173,7 @@ def test_a_systems_own_rate_is_recorded(rate_hz: int | None, sounds: Path, tmp_p
 # ---------------------------------------------------------------- stopping and going on
 
 
-def test_a_run_that_stops_between_shards_goes_on(sounds: Path, tmp_path: Path) -> None:
+def test_a_run_that_stops_between_shards_goes_on(sounds: Path, tmp_path: Path, most_files: int) -> None:
     out = tmp_path / "stopped"
     Scripted.stop_after = 10
     with pytest.raises(KeyboardInterrupt):
@@ -178,10 +186,12 @@ def test_a_run_that_stops_between_shards_goes_on(sounds: Path, tmp_path: Path) -
     Scripted.stop_after, Scripted.batches = None, []
     go(out, sounds, batch_size=1)
     assert len(Scripted.batches) == 12 - 4 * len(there)
+    assert len(list((out / "rows").iterdir())) == (3 if most_files > 1 else 1)
     go(tmp_path / "undisturbed", sounds, fresh=True)
     assert_same(out, tmp_path / "undisturbed")
 
 
+@pytest.mark.usefixtures("most_files")
 @pytest.mark.parametrize(
     ("reason", "asked", "verb"),
     [
@@ -212,6 +222,7 @@ def test_values_that_crashed_are_tried_again_and_those_that_failed_if_asked(
         assert_same(out, tmp_path / "undisturbed")
 
 
+@pytest.mark.usefixtures("most_files")
 def test_a_finished_run_does_nothing_again(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = go(tmp_path / "a", sounds)
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "a" / "rows").iterdir()}

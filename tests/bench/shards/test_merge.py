@@ -11,10 +11,11 @@ import pytest
 from helpers.scripted import METRICS, assert_same, bad_system, config
 from helpers.stochastic import Noisy
 
+from tsebench.bench import row_files
 from tsebench.bench.run.record import read_record
 from tsebench.bench.run.runner import RunOptions, run
 from tsebench.bench.shards.merge import merge_shards
-from tsebench.bench.shards.shard import Shard
+from tsebench.bench.shards.shard import Shard, Whole
 from tsebench.core.errors import ConfigError, OutputError
 from tsebench.datasets.dataset import load_dataset
 
@@ -87,6 +88,26 @@ def test_merged_shards_are_the_undivided_run(place: Path, whole: Any, shards: li
     assert found is not None
     assert found.model_copy(update={"created": ""}) == expected.model_copy(update={"created": ""})
     assert set(expected.datasets["many"].skipped) == {"needs_voices"}
+
+
+def test_joined_files_of_shards_become_joined_files(
+    place: Path, whole: Any, shards: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert whole.trials
+    monkeypatch.setattr(row_files, "MOST_FILES", 1)
+    record = read_record(shards[0])
+    assert record is not None
+    assert record.shard is not None
+    shares = [Whole(), *(Shard(number, SHARDS) for number in range(1, SHARDS + 1))]
+    for folder, share in zip([place / "whole", *shards], shares, strict=True):
+        shutil.copytree(folder, place / "joined" / folder.name)
+        for stem, (first, count) in record.shard.parts.items():
+            row_files.join(place / "joined" / folder.name / "rows", stem, share.chunks("", first=first, count=count))
+    merge_shards([place / "joined" / folder.name for folder in shards], place / "joined" / "merged")
+    found = files_of(place / "joined" / "merged", "rows")
+    assert found == files_of(place / "joined" / "whole", "rows")
+    assert len(found) < len(files_of(place / "whole", "rows"))
+    assert_same(place / "whole", place / "joined" / "merged")
 
 
 def test_every_shard_has_its_own_trials_of_each_set(whole: Any, shards: list[Path]) -> None:
