@@ -71,6 +71,9 @@ def run(
     settings: options.Settings = None,
 ) -> None:
     """Run systems on datasets and report; an interrupted run is resumed."""
+    from ..core.allocator import share_freed_memory
+
+    share_freed_memory()
     from ..bench.config import load_run_config
     from ..bench.run.runner import RunOptions
     from ..bench.run.runner import run as run_all

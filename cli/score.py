@@ -169,6 +169,9 @@ def score(
     claimed: Claimed = None,
 ) -> None:
     """Score wav folders: no config, files are paired by name."""
+    from ..core.allocator import share_freed_memory
+
+    share_freed_memory()
     from ..bench.folders.channels import channels_of
     from ..bench.folders.claimed_numbers import claims_of
     from ..bench.folders.known_facts import FactFiles

@@ -24,7 +24,7 @@ from ..config import RunConfig
 from ..cost.measure import measure_cost
 from ..inference.batching import Item
 from ..inference.open_system import close_system
-from ..rows import read_shard
+from ..rows import read_coded_table
 from ..score_row import ROWS
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.pool import FilePool
@@ -38,7 +38,7 @@ from .open_datasets import OpenSet, open_sets
 from .prepare import PlannedRun, RunOptions, prepare
 from .record import RunRecord, write_record
 from .system_facts import CostFacts
-from .trial_counts import trials_by_system
+from .trial_counts import OF_TRIAL_SETS, trials_by_system
 
 __all__ = ["RunOptions", "RunResult", "run"]
 
@@ -88,7 +88,9 @@ def _carried_out(planned: PlannedRun) -> RunResult:
     give_back_freed_memory()
     trials = sum(sum(each.trials_by_title.values()) for each in work)
     found = (
-        trials_by_system(read_shard(path), record.systems, record.metrics) for each in work for path in each.files()
+        trials_by_system(read_coded_table(path).select(OF_TRIAL_SETS).to_pandas(), record.systems, record.metrics)
+        for each in work
+        for path in each.files()
     )
     failed = sum(each.failed for systems in found for each in systems.values())
     record = record.model_copy(update={"trials": trials, "failed_trials": failed})
