@@ -160,6 +160,9 @@ class _PaperTables(Registry[PaperTable]):
     def _modules(self) -> list[str]:
         return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
 
+    def _text(self, module: str) -> str:  # noqa: ARG002 - a file is called by the name of its table alone
+        return ""
+
     def _import(self, module: str) -> None:
         if module not in self._entries:
             self.register(module)(read_paper_table(_FOLDER / f"{module}.yaml"))

@@ -503,7 +503,7 @@ def test_checkpoint_missing(refused: Refused, name: str) -> None:
     line = refused("doctor", "soundbeam", "--option", f"checkpoint={name}")
     assert f"no checkpoint at {name[:40]!r}"[:-1] in line  # a long name is shortened
     assert "or a shipped name" in line
-    assert "(known: av_conv_tasnet_mini, " in line
+    assert "(known: adenet_mini, " in line
 
 
 def test_checkpoint_not_given(refused: Refused) -> None:
