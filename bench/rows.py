@@ -26,7 +26,7 @@ from ..datasets.types import ConditionKind
 from .outcome import CRASHED, Status
 from .run_folders import run_folders
 from .score_row import FILES, SAMPLE, TAG_PREFIX, ScoreRow
-from .text_columns import CODED, decoded, encoded, in_order, places, recoded, taken
+from .text_columns import CODED, decoded, encoded, in_order, permuted, places, recoded
 
 _NUMBERS = {
     **{name: pa.int32() for name in (SAMPLE, "n_active", "n_inactive")},
@@ -170,13 +170,13 @@ def _sorted_table(run_dirs: str | Path | Sequence[str | Path]) -> pa.Table:
     order = np.argsort(found, kind="stable")
     again = np.diff(found[order], prepend=-1) == 0
     if again.any():
-        table, again = taken(table, order), np.asarray(again)
+        table, again = permuted(table, order), np.asarray(again)
         # Whole rows take long to compare, and seldom need it.
         twice = again | np.append(again[1:], False)
         rows = decoded(table.filter(pa.array(twice))).to_pandas()
         _check_unique(rows.drop_duplicates())
         return table.filter(pa.array(~again))
-    return taken(table, order) if (np.diff(found) < 0).any() else table
+    return permuted(table, order) if (np.diff(found) < 0).any() else table
 
 
 def _columns(runs: list[pa.Table]) -> dict[str, pa.ChunkedArray]:

@@ -67,12 +67,12 @@ def _in_order(column: pa.ChunkedArray) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, whole.dictionary.take(pa.array(order)))
 
 
-def taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
-    """Rows of an ordered table by number; a column of one text stays as it is."""
+def permuted(table: pa.Table, order: NDArray[np.int64]) -> pa.Table:
+    """All rows of an ordered table in another order; a column of one text stays as it is."""
     for place, field in enumerate(table.schema):
         column = table.column(place).chunk(0)
         if not (pa.types.is_dictionary(field.type) and len(column.dictionary) == 1 and not column.null_count):
-            table = table.set_column(place, field, column.take(pa.array(rows)))
+            table = table.set_column(place, field, column.take(pa.array(order)))
     return table
 
 

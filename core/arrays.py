@@ -106,7 +106,7 @@ def real_parts(spectra: Array) -> Array:
 
 
 def memory_errors() -> tuple[type[BaseException], ...]:
-    """What is raised where the memory of a device does not suffice; nothing before torch is there."""
+    """Errors of a device that runs out of memory; none before torch is imported."""
     torch = sys.modules.get("torch")
     return () if torch is None else (torch.OutOfMemoryError,)
 

@@ -15,7 +15,7 @@ from ..score_row import SAMPLE
 from .system_facts import SystemFacts
 
 OF_TRIAL_SETS = ["system", "dataset", "trial_id", SAMPLE, "metric", "status", "reason"]
-"""Columns of rows that the trials of systems are told by."""
+"""Columns of rows that trials are counted by."""
 
 TrialKey = tuple[str, str, int]
 """Dataset, id of a trial, and number of the sample."""

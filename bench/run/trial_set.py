@@ -1,4 +1,4 @@
-"""What is scored: trials with their signals, and answers to them."""
+"""Trials with their signals, and the answers that are scored."""
 
 from __future__ import annotations
 

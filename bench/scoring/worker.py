@@ -50,7 +50,7 @@ def read_frame(stream: IO[bytes]) -> bytes | None:
 
 
 def frame_head(payload: bytes) -> bytes:
-    """What is sent before a payload."""
+    """Bytes before a payload: its length."""
     return _LENGTH.pack(len(payload))
 
 

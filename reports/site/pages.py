@@ -6,17 +6,14 @@ import base64
 import hashlib
 import json
 import re
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
-from jinja2.bccache import Bucket
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from ...bench.run.system_facts import plain
-from ...bench.scoring.cache import default_cache_dir
 from ...core.files import make_folder, write_atomic
 from ...core.text import shown, visible
 from ..leaderboard import wording as text
@@ -25,6 +22,7 @@ from ..leaderboard.reference_gaps import caution
 from .charts.axes import frequency_ticks, time_ticks
 from .charts.conditions import legend
 from .glossary import condition
+from .kept_templates import KeptTemplates
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _UNSAFE = re.compile(r"[^a-z0-9_.-]+")
@@ -105,21 +103,6 @@ def _visible(value: object) -> object:
     return visible(value) if isinstance(value, str) else value
 
 
-class _Compiled(FileSystemBytecodeCache):
-    """Compiled templates in the cache of the user; without one that can be used, they are compiled each time."""
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Look the code of a template up."""
-        with suppress(OSError):
-            super().load_bytecode(bucket)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Store the code of a template."""
-        with suppress(OSError):
-            Path(self.directory).mkdir(parents=True, exist_ok=True)
-            super().dump_bytecode(bucket)
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -131,8 +114,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         # Without optimisation no filter is applied before the page is made: compiled templates know no other code.
         optimized=False,
-        # Hidden: what is left in the folder of a program is no part of it, see `core.content_hash`.
-        bytecode_cache=_Compiled(str(default_cache_dir() / ".templates")),
+        bytecode_cache=KeptTemplates(),
     )
     # The filter `tojson` escapes <, > and &, so that no text can end the script tag.
     environment.policies["json.dumps_function"] = _json
