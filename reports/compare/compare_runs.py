@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...bench.run.rank_by import preferred
 from ...bench.run.record import BootstrapFacts
+from ...core.processors import one_blas_thread
 from .differences import sliced, whole_strata
 from .gate_checks import check_gates
 from .gate_trials import unjudged_notes
@@ -40,6 +41,7 @@ class CompareOptions:
     allow_incomplete: bool = False
 
 
+@one_blas_thread()  # differences share the threads
 def compare_runs(base: Path, candidate: Path, options: CompareOptions) -> Comparison:
     """Compare a candidate run with a base run, on the trials of both.
 

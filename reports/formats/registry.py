@@ -10,6 +10,7 @@ from typing import Any
 
 from ...core.entry_checks import call_problem
 from ...core.errors import OutputError, TsebenchError
+from ...core.processors import one_blas_thread
 from ...core.registry import Registry
 from ...core.validation import checked_options
 from ..leaderboard.board import Leaderboard
@@ -41,6 +42,7 @@ def load_report(name: str, options: Mapping[str, Any] | None = None) -> Report:
     return partial(report, **checked_options(report, options or {}, where=where, given=given, topic=topic))
 
 
+@one_blas_thread()  # aggregates of slices share the threads
 def write_board(
     board: Leaderboard, out: Path, formats: Sequence[str], options: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Path]:

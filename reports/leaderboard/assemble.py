@@ -23,6 +23,7 @@ from ...bench.statistics.aggregate_slices import aggregate_parts
 from ...bench.statistics.samples import one_per_trial
 from ...bench.statistics.studentised import INTERVAL_METHOD
 from ...bench.text_columns import coded, renamed
+from ...core.processors import one_blas_thread
 from ...datasets.protocols.degradation import LevelCard
 from .board import Entry, Leaderboard, Table
 from .columns import Column
@@ -74,6 +75,7 @@ def board_of(
     return replace(board, folders=tuple(Path(folder) for folder in folders))
 
 
+@one_blas_thread()  # aggregates share the threads
 def rank_rows(
     rows: pd.DataFrame,
     *,
