@@ -123,7 +123,7 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     check_needs([(plan, _offer(mixtures, options, referenced=referenced))], fixes=OF_FILES)
     with FilePool(options.jobs, notify=options.say) as pool, ExitStack() as stack:
         if plan.of_files:
-            pool.start()  # the workers import their packages while headers are compared
+            pool.start(plan.of_files)  # the workers import their packages while headers are compared
             stack.enter_context(spared_threads(options.jobs))
         samples = _samples(estimates, references, mixtures, options)
         files = samples[0]

@@ -81,9 +81,9 @@ class MetricPlan:
         return tuple(info.name for info in self.infos)
 
     @property
-    def of_files(self) -> bool:
-        """Whether any metric is computed in worker processes, one file at a time."""
-        return any(isinstance(metric, FileMetric) for metric in self.metrics)
+    def of_files(self) -> tuple[FileMetric, ...]:
+        """Metrics that worker processes compute, one file at a time."""
+        return tuple(metric for metric in self.metrics if isinstance(metric, FileMetric))
 
     def code_of(self, metric: Metric) -> str:
         """Digest of the code and options of a base metric; "" where the plan does not know them."""

@@ -22,6 +22,7 @@ from tsebench.bench.metrics.protocol import FileMetric, MetricInfo
 from tsebench.bench.metrics.registry import load_metric
 from tsebench.bench.outcome import Outcome
 from tsebench.bench.scoring import pool as pool_module
+from tsebench.bench.scoring import worker_process
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.core.errors import TsebenchError
 
@@ -54,13 +55,16 @@ class Wild:
         if deed == 12 and not os.path.exists(os.environ["WILD_MARK"]):
             open(os.environ["WILD_MARK"], "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
+        if deed == 14: time.sleep(1.0)
         if deed == 13:
             for fd in range(3, 20):
                 try: os.write(fd, b"x" * 400)
                 except OSError: pass
         return float(estimate.mean())
 '''
-NOTHING, EXIT, HANG, RAISE, SEGFAULT, PRINT, UNDEFINED, FAIL, NAN, SLOW, PID, THREADS, ONCE, SCRIBBLE = range(14)
+NOTHING, EXIT, HANG, RAISE, SEGFAULT, PRINT, UNDEFINED, FAIL, NAN, SLOW, PID, THREADS, ONCE, SCRIBBLE, SECOND = range(
+    15
+)
 
 
 @pytest.fixture
@@ -162,7 +166,7 @@ def test_a_metric_that_writes_into_the_pipe_costs_its_own_value(wild: FileMetric
 def test_a_worker_that_is_killed_while_it_starts_is_started_again(
     wild: FileMetric, monkeypatch: pytest.MonkeyPatch, deaths: int
 ) -> None:
-    begin, started = pool_module._Worker._begun, []
+    begin, started = pool_module.WorkerProcess._begun, []
 
     def begun() -> Any:
         process = begin()
@@ -171,7 +175,7 @@ def test_a_worker_that_is_killed_while_it_starts_is_started_again(
             process.kill()
         return process
 
-    monkeypatch.setattr(pool_module._Worker, "_begun", staticmethod(begun))
+    monkeypatch.setattr(pool_module.WorkerProcess, "_begun", staticmethod(begun))
     with FilePool(1) as pool:
         assert ask(pool, wild, NOTHING).result(timeout=60).value == 0.5
     assert len(started) == deaths + 1
@@ -183,7 +187,7 @@ def test_a_machine_without_room_for_a_process_is_a_clear_error(
     def full(*_: object, **__: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(pool_module.subprocess, "Popen", full)
+    monkeypatch.setattr(worker_process.subprocess, "Popen", full)
     with FilePool(1) as pool, pytest.raises(TsebenchError, match=r"cannot start a worker process.*unavailable"):
         ask(pool, wild, NOTHING).result(timeout=30)
 
@@ -197,15 +201,65 @@ def test_a_hang_is_ended_by_the_time_limit(wild: FileMetric) -> None:
     assert time.monotonic() - begin < 15
 
 
+def test_tasks_that_wait_behind_one_that_ends_its_worker_are_done_by_another(wild: FileMetric) -> None:
+    lines: list[str] = []
+    deeds = [SLOW, EXIT, SLOW, HANG, *[NOTHING] * 5, SEGFAULT, *[NOTHING] * 5]
+    with FilePool(1, time_limit_s=2.0, notify=lines.append) as pool:
+        futures = [ask(pool, wild, deed, value=place) for place, deed in enumerate(deeds)]
+        outcomes = [future.result(timeout=60) for future in futures]
+    for place, (deed, outcome) in enumerate(zip(deeds, outcomes, strict=True)):
+        if deed in {SLOW, NOTHING}:
+            assert (outcome.status, outcome.value) == ("ok", float(place))
+        else:
+            assert outcome.reason == ("time_limit" if deed == HANG else "crashed")
+    # Those behind them were not begun: they are no second tries.
+    assert [line.split(" were ")[0] for line in lines] == ["2 values of file metrics whose worker process crashed"]
+
+
+def test_a_task_larger_than_the_pipe_waits_for_the_one_before_it(wild: FileMetric) -> None:
+    with FilePool(1) as pool:
+        futures = [
+            pool.submit(
+                partial(
+                    wild.compute_file,
+                    estimate=np.full(1 << 20, value, dtype=np.float32),
+                    reference=np.full(4, SLOW, dtype=np.float32),
+                    sample_rate_hz=8000,
+                )
+            )
+            for value in range(4)
+        ]
+        assert [future.result(timeout=60).value for future in futures] == [0, 1, 2, 3]
+
+
+def test_the_time_limit_counts_from_when_the_task_before_is_done(wild: FileMetric) -> None:
+    # Each takes a second, and the next one is with the worker meanwhile.
+    with FilePool(1, time_limit_s=1.6) as pool:
+        ask(pool, wild, NOTHING).result(timeout=60)
+        futures = [ask(pool, wild, SECOND, value=place) for place in range(3)]
+        assert [future.result(timeout=60).value for future in futures] == [0, 1, 2]
+
+
+def test_the_last_tasks_go_to_the_first_idle_workers(wild: FileMetric) -> None:
+    with FilePool(2, time_limit_s=3.0) as pool:
+        for future in [ask(pool, wild, SLOW) for _ in range(2)]:
+            future.result(timeout=60)  # both are up
+        begin = time.monotonic()
+        hanging, *others = [ask(pool, wild, deed) for deed in (HANG, SLOW, SLOW)]
+        assert [future.result(timeout=60).value for future in others] == [0.5, 0.5]
+        assert time.monotonic() - begin < 2.0  # none waits behind the one that hangs
+        assert hanging.result(timeout=60).reason == "time_limit"
+
+
 def test_workers_that_are_started_early_do_the_first_tasks(wild: FileMetric, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[object] = []
 
-    class Counted(pool_module._Worker):
+    class Counted(pool_module.WorkerProcess):
         def __init__(self) -> None:
             started.append(self)
             super().__init__()
 
-    monkeypatch.setattr(pool_module, "_Worker", Counted)
+    monkeypatch.setattr(pool_module, "WorkerProcess", Counted)
     with FilePool(2) as pool:
         pool.start()
         deadline = time.monotonic() + 30
