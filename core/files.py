@@ -98,8 +98,12 @@ def flush_folder(folder: Path) -> None:
             os.close(place)
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file through a temporary name in the same folder, flushed to disk.
+def write_atomic(path: Path, content: bytes | str, *, flush: bool = True) -> None:
+    """Write a file through a temporary name in the same folder.
+
+    Args:
+        flush: to the disk, before it takes its place; files that other files are made into need not survive a power
+            cut, and a report has many.
 
     Raises:
         OutputError: the folder is read-only or the disk is full; an existing file is unchanged.
@@ -109,8 +113,9 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     try:
         with draft.open("wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
         problem = f"cannot write {str(path)!r}: {error.strerror}"

@@ -20,6 +20,7 @@ from ...datasets.seeding import digest
 from ..metrics.registry import MetricContext
 from ..run.evaluation import CHUNK_TRIALS, Evaluation
 from ..run.set_scores import SetScores
+from ..run.trial_set import AnswerSource
 from ..score_row import ROWS, SAMPLE, ScoreRow
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.needs import OF_FILES, Given, Offer, check_needs
@@ -196,19 +197,29 @@ def _score(
     if with_references:
         references = trials.answers("references", identity=digest("files", "reference", fingerprint))
         scores.score_references(references, chunks)
-    end = trials.files.signature_end
     parts = (part for source in sources for part in scores.rows(options.system, source, chunks))
+    mixture_rows = _rows_of_mixtures(scores, mixtures, chunks, trials)  # while workers have the first estimates
     rows: list[ScoreRow] = []
     with ThreadPoolExecutor(1) as thread:
         for number, part in enumerate(parts):
             if number == 0 and options.get_ready:  # from now on this thread mostly waits for the workers
                 thread.submit(options.get_ready)
             rows += [told_apart(row, trials.files) for row in part.rows]
+    return rows, mixture_rows
+
+
+def _rows_of_mixtures(
+    scores: SetScores, mixtures: AnswerSource, chunks: Sequence[int], trials: FileSet
+) -> list[ScoreRow]:
+    """Rows of the mixtures, if there are any, which are scored before.
+
+    A mixture is one output for all references, so that every assignment gives the same values.
+    """
     if not trials.files.mixtures:
-        return rows, []
-    # A mixture is one output for all references, so that every assignment gives the same values.
-    of_mixtures = scores.rows(MIXTURE, mixtures, chunks)
-    return rows, [replace(row, signature=row.signature + end) for part in of_mixtures for row in part.rows]
+        return []
+    end = trials.files.signature_end
+    parts = scores.rows(MIXTURE, mixtures, chunks)
+    return [replace(row, signature=row.signature + end) if end else row for part in parts for row in part.rows]
 
 
 def _samples(

@@ -66,6 +66,8 @@ class FilePool:
                 worker.kill()
             self._threads.shutdown(wait=True)
         for worker in self._tasks:
+            worker.dismiss()  # all at once
+        for worker in self._tasks:
             worker.close()
         self._tasks.clear()
         if self._crashes:

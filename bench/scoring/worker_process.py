@@ -124,14 +124,18 @@ class WorkerProcess:
 
     def close(self) -> None:
         """End the process: its input closes, and it is killed if that is not enough."""
-        with self._closing:
-            self._open = False
-            self._close_pipes()
+        self.dismiss()
         try:
             self._process.wait(timeout=2.0)
         except subprocess.TimeoutExpired:
             self.kill()
             self._process.wait()
+
+    def dismiss(self) -> None:
+        """Close its input, which ends the process when it has nothing to do; `close` waits for that."""
+        with self._closing:
+            self._open = False
+            self._close_pipes()
 
     def _close_pipes(self) -> None:
         for stream in filter(None, (self._process.stdin, self._process.stdout)):

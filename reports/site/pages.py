@@ -74,7 +74,7 @@ def write_page(out: Path, name: str, page: str) -> Path:
     """Write a page into the report's folder."""
     path = out / name
     make_folder(path.parent)
-    write_atomic(path, page)
+    write_atomic(path, page, flush=False)
     return path
 
 
