@@ -1,10 +1,11 @@
 """Scores of one system, or of files made elsewhere, on one set of trials: load, answer, score.
 
-Trials go through in chunks of fixed composition, and three kinds of work overlap. One thread loads chunks ahead:
-rendering and reading are I/O and NumPy, which release the interpreter. The calling thread runs the system and the
-batched metrics, because both use the device and torch's own threads. The pool of processes computes metrics that take
-one file at a time. At most `AHEAD` chunks wait on either side, so that memory does not grow with the set; they are
-given in order, so that a run that is killed has lost the last few at most.
+Trials go through in chunks of fixed composition, and three kinds of work overlap. Threads load chunks ahead, one for a
+CPU, which the system needs, and several for a GPU: rendering and reading are I/O and NumPy, which release the
+interpreter. The calling thread runs the system and the batched metrics, because both use the device and torch's own
+threads. The pool of processes computes metrics that take one file at a time. At most `AHEAD` chunks wait on either
+side, or one more than threads that load, so that memory does not grow with the set; they are given in order, so that a
+run that is killed has lost the last few at most.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 from ...core.arrays import memory_errors
 from ...core.errors import TsebenchError
 from ...core.prefetch import AHEAD, ahead
+from ...core.processors import usable_processors
 from ...datasets.seeding import digest, sample_seed
 from ...datasets.types import Query
 from ..inference.answer import Answer
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 CHUNK_TRIALS = 32
 """Trials of a chunk: enough for a few batches, few enough that little is lost when a run is killed."""
+LOADERS = 4
+"""Most threads that load chunks for a GPU; more have little to gain while all share one interpreter."""
 CHUNK_SAMPLES = 1 << 27
 """Most samples of the mixtures of a chunk of several trials: half a gigabyte, or two hours at 16 kHz in all."""
 
@@ -97,6 +101,7 @@ class Evaluation:
         pool: processes for metrics of one file.
         cache: scores of earlier runs, or None.
         swap_roles: score each reference against its estimate, for variants of metrics.
+        loaders: threads that load chunks; None: as many as suit the device.
     """
 
     def __init__(
@@ -109,10 +114,12 @@ class Evaluation:
         cache: ScoreCache | None,
         chunk_trials: int = CHUNK_TRIALS,
         swap_roles: bool = False,
+        loaders: int | None = None,
     ) -> None:
         self.dataset, self.plan, self._rate_hz = dataset, plan, dataset.card.sample_rate_hz
         self._device, self._pool, self._cache = device, pool, cache
         self._chunk_trials, self._swap_roles = chunk_trials, swap_roles
+        self._loaders = _loaders(device) if loaders is None else loaders
         self.chunks = tuple(_chunks(dataset, chunk_trials))
         """Trials of each chunk; they depend on the set and the chunks' length alone."""
 
@@ -154,7 +161,7 @@ class Evaluation:
         task = self._task(source, every if metrics is None else tuple(metrics))
         waiting: deque[_Chunk] = deque()
         begun = 0
-        loads = ahead(lambda number: self._load(number, task), list(wanted))
+        loads = ahead(lambda number: self._load(number, task), list(wanted), threads=self._loaders)
         try:
             for chunk in self._answered(task, loads):
                 chunk.pending = self._submit(task, chunk)
@@ -276,6 +283,11 @@ class Evaluation:
                 task.cache.store(task.keys[metric.info.name], chunk.number, named)
         scores = [score for known in chunk.known.values() for score in known]
         return ChunkScores(chunk=chunk.number, trials=self.chunks[chunk.number], scores=[*scores, *new])
+
+
+def _loaders(device: str) -> int:
+    """Threads that load chunks; one processor is left to the thread that runs the system."""
+    return 1 if device == "cpu" else max(1, min(LOADERS, usable_processors() - 1))
 
 
 def _chunks(dataset: TrialSet, chunk_trials: int) -> Iterator[range]:

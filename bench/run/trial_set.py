@@ -60,7 +60,7 @@ class AnswerSource(Protocol):
         ...
 
     def stored(self, items: Sequence[Item]) -> dict[int, Answer]:
-        """Answers on disk, by item index. The loading thread calls this."""
+        """Answers on disk, by item index. The loading threads call this."""
         ...
 
     def store(self, items: Sequence[Item], answers: Mapping[int, Answer], /) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -413,6 +414,43 @@ def test_chunks_in_flight_are_bounded(sounds: Path, tmp_path: Path, monkeypatch:
     assert rendered == 12
     assert waiting == 0
     assert most == AHEAD + 1
+
+
+def test_several_threads_load_chunks_for_a_gpu_and_scores_are_the_same(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render, together = Dataset.__getitem__, threading.Barrier(3, timeout=20)
+
+    def met(self: Dataset, index: int) -> Any:
+        if index < 3:
+            together.wait()  # three chunks of one trial are loaded at once
+        return render(self, index)
+
+    found = []
+    for loaders in (1, 3):
+        with FilePool(0) as pool:
+            evaluation = Evaluation(
+                load_dataset(sounds),
+                plan_metrics(["snr"]),
+                device="cpu",
+                pool=pool,
+                cache=ScoreCache(tmp_path / str(loaders)),
+                chunk_trials=1,
+                loaders=loaders,
+            )
+            source = SystemAnswers(Scripted(), device="cpu", batch_size=8, sample_rate_hz=8000)
+            found.append(list(evaluation.run(source, range(12))))
+        monkeypatch.setattr(Dataset, "__getitem__", met)
+    assert found[0] == found[1]
+    assert [part.chunk for part in found[1]] == list(range(12))
+
+
+@pytest.mark.parametrize(("device", "processors", "loaders"), [("cpu", 16, 1), ("cuda:0", 16, 4), ("cuda:0", 1, 1)])
+def test_threads_that_load_suit_the_device(
+    monkeypatch: pytest.MonkeyPatch, device: str, processors: int, loaders: int
+) -> None:
+    monkeypatch.setattr(evaluation_module, "usable_processors", lambda: processors)
+    assert evaluation_module._loaders(device) == loaders
 
 
 def test_work_ahead_is_bounded_ordered_and_can_be_dropped() -> None:
