@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ AHEAD = 2
 """Items that `ahead` holds with one thread: chunks in flight on either side of the system."""
 
 
-def ahead(work: Callable[[S], R], items: Sequence[S], *, threads: int = 1) -> Generator[R, None, None]:
+def ahead(work: Callable[[S], R], items: Iterable[S], *, threads: int = 1) -> Generator[R, None, None]:
     """Results of `work` in order, computed by `threads` threads at most `threads` + 1 items ahead.
 
     Without threads, each result is computed on demand. Closing the generator drops what has not begun, and waits for

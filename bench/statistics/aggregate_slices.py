@@ -7,13 +7,15 @@ is a mask of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...core.prefetch import ahead
 from ...core.processors import usable_processors
 from ..text_columns import coded
 from .aggregate import (
@@ -55,33 +57,39 @@ def aggregate_parts(
     """
     check_arguments(rows, level=level, resamples=resamples)
     found: list[list[Aggregate]] = [[] for _ in masks]
-    rows = coded(own_columns(rows), TEXTS)
-    ordered = coded(with_condition_labels(rows), TEXTS).reset_index(drop=True)
-    ordered = ordered.sort_values(["trial_id", "value"], kind="stable")
-    for key, group in ordered.groupby(["dataset", "condition", "metric"], observed=True):
-        dataset, condition, metric = (str(part) for part in key)
-        places = group.index.to_numpy()
-        own = [mask[places] for mask in masks]
-        if pooling_of(group, metric) is MEAN:
-            stratum = _Stratum(group, (dataset, condition, metric))
-            cells = stratum.cells(own, level=level, resamples=resamples, seed=seed)
-        else:
-            # Sums for each of many classes: one part at a time, to bound the memory.
-            columns = rows.iloc[places]
-            cells = [
-                aggregate(columns[mask], level=level, resamples=resamples, seed=seed) if mask.any() else []
-                for mask in own
-            ]
-        for part, more in zip(found, cells, strict=True):
-            part.extend(more)
+    jobs = _jobs(coded(own_columns(rows), TEXTS), masks, level=level, resamples=resamples, seed=seed)
+    # The next stratum is made ready while parts of the last one are looked at.
+    for place, cells in zip(cycle(range(len(masks))), ahead(lambda job: job(), jobs, threads=_THREADS), strict=False):
+        found[place].extend(cells)
     return found
 
 
+def _jobs(
+    rows: pd.DataFrame, masks: Sequence[Mask], *, level: float, resamples: int, seed: int
+) -> Iterator[Callable[[], list[Aggregate]]]:
+    """Functions that give the aggregates of each part, one stratum and metric after the other."""
+    labelled = coded(with_condition_labels(rows), TEXTS).reset_index(drop=True)
+    for key, group in labelled.groupby(["dataset", "condition", "metric"], observed=True):
+        dataset, condition, metric = (str(part) for part in key)
+        places = group.index.to_numpy()
+        if pooling_of(group, metric) is MEAN:
+            stratum = _Stratum(group, (dataset, condition, metric))
+            for mask in masks:
+                yield partial(stratum.cells, mask[places], level=level, resamples=resamples, seed=seed)
+        else:
+            columns = rows.iloc[places]
+            for mask in masks:
+                part = columns[mask[places]]
+                # Sums for each of many classes: one part at a time, to bound the memory.
+                cells = aggregate(part, level=level, resamples=resamples, seed=seed) if len(part) else []
+                yield partial(list, cells)
+
+
 class _Stratum:
-    """The rows of one (dataset, stratum, metric) as arrays, sorted by system.
+    """The rows of one (dataset, stratum, metric) as arrays, sorted by system, trial and value.
 
     Args:
-        group: its rows, sorted by trial and value.
+        group: its rows.
         key: dataset, label of the stratum, metric.
     """
 
@@ -89,7 +97,7 @@ class _Stratum:
         self._key = key
         codes, names = pd.factorize(group["system"], sort=True)
         self._systems = [str(name) for name in names]
-        self._order = np.argsort(codes, kind="stable")
+        self._order = _order(codes, group)
         group, self._system = group.iloc[self._order], codes[self._order]
         codes, clusters = pd.factorize(group["cluster"], sort=True)
         self._cluster, self._n_clusters = codes, len(clusters)
@@ -103,20 +111,15 @@ class _Stratum:
         self._summands = MEAN.summands(group, ())
         self._rows = group if SAMPLES in group else None  # spreads of seeds need them
 
-    def cells(self, masks: Sequence[Mask], *, level: float, resamples: int, seed: int) -> list[list[Aggregate]]:
-        """The aggregates of each part, a cell for each system that has rows in it."""
-
-        def part(given: Mask) -> list[Aggregate]:
-            mask = given[self._order]
-            rows = self._count(mask)
-            systems = [place for place, count in enumerate(rows) if count]
-            sums = self._sums(mask & self._ok)
-            own = [sums[place] for place in systems]
-            ends = intervals(own, MEAN, (seed, *self._key), level=level, resamples=resamples)
-            return list(self._cells(mask, systems, own, ends))
-
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return list(pool.map(part, masks))
+    def cells(self, given: Mask, *, level: float, resamples: int, seed: int) -> list[Aggregate]:
+        """The aggregates of a part, a cell for each system that has rows in it."""
+        mask = given[self._order]
+        rows = self._count(mask)
+        systems = [place for place, count in enumerate(rows) if count]
+        sums = self._sums(mask & self._ok)
+        own = [sums[place] for place in systems]
+        ends = intervals(own, MEAN, (seed, *self._key), level=level, resamples=resamples)
+        return list(self._cells(mask, systems, own, ends))
 
     def _cells(
         self, mask: Mask, systems: Sequence[int], sums: Sequence[ClusterSums], ends: Sequence[tuple[float, float]]
@@ -169,3 +172,13 @@ class _Stratum:
             axis=1,
         ).reshape(*shape, -1)
         return [ClusterSums(own[some]) for some, own in zip(present, sums, strict=True)]
+
+
+def _order(systems: NDArray[np.int64], group: pd.DataFrame) -> NDArray[np.int64]:
+    """Places [N] of the rows sorted by system, trial and value; mostly they are sorted, by one value to a trial."""
+    trials, names = pd.factorize(group["trial_id"], sort=True)
+    keys = systems * len(names) + trials
+    order = np.argsort(keys, kind="stable")
+    if (np.diff(keys[order]) == 0).any():
+        order = np.lexsort((group["value"].to_numpy(np.float64), keys))
+    return order

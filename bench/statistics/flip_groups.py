@@ -10,12 +10,11 @@ no more than one over 2^g independent assignments.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import hadamard
 
+from ...core.prefetch import ahead
 from ...core.processors import usable_processors
 from .resampling import FloatArray
 
@@ -42,9 +41,9 @@ def group_p_values(totals: FloatArray, limits: FloatArray, *, rng: np.random.Gen
     bits = group_size(flips).bit_length() - 1
     codes = rng.integers(1 << bits, size=len(totals))
     parts = [slice(first, first + _COLUMNS) for first in range(0, totals.shape[1], _COLUMNS)]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        reached = pool.map(lambda part: _reached(totals[:, part], limits[part], codes, bits), parts)
-        return np.concatenate([np.zeros(0), *reached]) / float(1 << bits)
+    threads = _THREADS if len(parts) > 1 else 0
+    reached = ahead(lambda part: _reached(totals[:, part], limits[part], codes, bits), parts, threads=threads)
+    return np.concatenate([np.zeros(0), *reached]) / float(1 << bits)
 
 
 def _reached(totals: FloatArray, limits: FloatArray, codes: NDArray[np.int64], bits: int) -> FloatArray:

@@ -88,11 +88,7 @@ def summed_differences(
         own = totals[np.ix_(clusters, which)], sizes[np.ix_(clusters, which)]
         p_values[which] = sign_flip_p_values(own[0], rng=draws.generator("flips"), flips=draws.flips)
         wanted = np.ones(len(which), np.bool_) if bounded is None else bounded[which]
-        if wanted.any():
-            some = own[0][:, wanted], own[1][:, wanted]
-            drawn = resampled_ratios(*some, resamples=draws.resamples, rng=draws.generator("bootstrap"))
-            ends = expanded_intervals(drawn, n_clusters=len(clusters), level=draws.level)
-            low[which[wanted]], high[which[wanted]] = ends
+        low[which[wanted]], high[which[wanted]] = _intervals(own[0][:, wanted], own[1][:, wanted], draws)
     with np.errstate(invalid="ignore"):  # 0/0: the mean of nothing is NaN
         # Contiguous: a sum down a column rounds otherwise with another number of columns.
         means = np.ascontiguousarray(totals.T).sum(axis=1) / sizes.sum(axis=0)
@@ -107,6 +103,17 @@ def summed_differences(
         )
         for i in range(n_pairs)
     ]
+
+
+def _intervals(totals: FloatArray, sizes: FloatArray, draws: Draws) -> FloatArray:
+    """Ends [2, P] of the intervals of comparisons [K, P] over the same clusters; NaN for a single cluster."""
+    ends = np.full((2, totals.shape[1]), 0.0 if len(totals) > 1 else np.nan)
+    other = totals.any(axis=0)  # all draws of zeros are 0
+    if other.any():
+        own = totals[:, other], sizes[:, other]
+        drawn = resampled_ratios(*own, resamples=draws.resamples, rng=draws.generator("bootstrap"))
+        ends[:, other] = expanded_intervals(drawn, n_clusters=len(totals), level=draws.level)
+    return ends
 
 
 def pooled_difference(ok: pd.DataFrame, pair: tuple[str, str], pooling: Pooling, draws: Draws) -> Found:

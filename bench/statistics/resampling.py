@@ -9,16 +9,11 @@ systems differ on a fifth of the mixtures only.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from ...core.prefetch import ahead
-from ...core.processors import usable_processors
 from ...datasets.seeding import generator
 
 FloatArray = NDArray[np.float64]
@@ -27,7 +22,6 @@ _WITHOUT_QUERY = "FMQ 1:0"  # as which trials without a query were stored before
 
 _BLOCK = 2**18  # numbers held in memory at once: few enough for the cache
 _COUNTED = 2**16  # numbers that are counted at once
-_THREADS = min(4, usable_processors())  # that weigh columns
 _PANEL = 16  # columns that are multiplied at once
 
 
@@ -61,14 +55,11 @@ def resampled_sums(sums: FloatArray, *, resamples: int, rng: np.random.Generator
     panels, places, scales = _different(sums)
     drawn_sums = np.empty((resamples, _PANEL * len(panels)))
     step = max(1, _BLOCK // n_clusters)
-    starts = range(0, resamples, step)
-    weights = ahead(
-        lambda start: _weights(n_clusters, min(step, resamples - start), rng), starts, threads=int(len(starts) > 1)
-    )
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for start, block in zip(starts, weights, strict=True):
-            work = partial(_weigh, block, panels, drawn_sums[start : start + step])
-            list(pool.map(work, (range(k, len(panels), _THREADS) for k in range(_THREADS))))
+    for start in range(0, resamples, step):
+        weights = _weights(n_clusters, min(step, resamples - start), rng)
+        for i, panel in enumerate(panels):
+            # All panels are of one width: a product of matrices rounds otherwise with another number of columns.
+            drawn_sums[start : start + step, _PANEL * i : _PANEL * (i + 1)] = weights @ panel
     return np.ldexp(drawn_sums[:, places], scales)
 
 
@@ -82,15 +73,6 @@ def _weights(n_clusters: int, draws: int, rng: np.random.Generator) -> FloatArra
         own += n_clusters * np.arange(len(own))[:, None]
         weights[start : start + step] = np.bincount(own.ravel(), minlength=own.size).reshape(own.shape)
     return weights
-
-
-def _weigh(weights: FloatArray, panels: Sequence[FloatArray], block: FloatArray, own: range) -> None:
-    """Products of weights [R, K] with some panels [K, `_PANEL`], in a thread: they leave the interpreter alone.
-
-    All panels are of one width: a product of matrices rounds otherwise with another number of columns.
-    """
-    for i in own:
-        block[:, _PANEL * i : _PANEL * (i + 1)] = weights @ panels[i]
 
 
 def _different(sums: FloatArray) -> tuple[list[FloatArray], NDArray[np.int64], NDArray[np.int64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 from ...bench.rows import read_coded_rows
 from ...bench.run.record import RunFacts, read_runs
 from ...bench.statistics.samples import one_per_trial
+from ...bench.text_columns import distinct
 from ...core.errors import ConfigError, UnknownNameError
 from ..leaderboard.wording import plural
 
@@ -79,7 +81,9 @@ def match_runs(
         ConfigError: a folder holds no rows, the runs share no dataset, system or metric, a dataset has two
             fingerprints, or a metric has two signatures.
     """
-    sides = (_open(base), _open(candidate))
+    with ThreadPoolExecutor() as pool:
+        ours, theirs = pool.map(_open, (base, candidate))
+    sides = (ours, theirs)
     named = (base_system or candidate_system, candidate_system or base_system)
     pairs = _pairs(*sides, *named)
     datasets = _shared(sides, "dataset", "build the sets once, and run both systems on them")
@@ -179,8 +183,11 @@ def _metrics(
 
 def _signatures(side: Side) -> dict[tuple[str, str], frozenset[str]]:
     """Signatures by dataset and metric."""
-    groups = side.rows.groupby(["dataset", "metric"])["signature"]
-    return {(str(key[0]), str(key[1])): frozenset(group.unique()) for key, group in groups}
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for dataset, metric, signature in distinct(side.rows, ["dataset", "metric", "signature"]).itertuples(index=False):
+        key = str(dataset), str(metric)
+        found[key] = found.get(key, frozenset()) | {str(signature)}
+    return dict(sorted(found.items()))
 
 
 def _listed(keys: Iterable[tuple[str, str]]) -> str:

@@ -19,7 +19,7 @@ from ...bench.statistics.paired import Draws, Found, pooled_difference, summed_d
 from ...bench.statistics.pooling import MEAN, Pooling, pooling_named
 from ...bench.statistics.resampling import FloatArray, cluster_sums
 from ...bench.statistics.sign_flips import FLIPS
-from ...bench.text_columns import alike, coded
+from ...bench.text_columns import alike, coded, distinct
 from ..leaderboard.metric_facts import metric_facts
 from ..leaderboard.ranking import phase_lacking
 from .matched_runs import Matched, SystemPair
@@ -260,7 +260,7 @@ def cells_of(matched: Matched) -> Iterator[PairedStratum]:
 
 
 def _strata(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    pairs = rows[["dataset", "condition"]].drop_duplicates().itertuples(index=False)
+    pairs = distinct(rows, ["dataset", "condition"]).itertuples(index=False)
     return [(str(dataset), str(condition)) for dataset, condition in pairs]
 
 
@@ -314,7 +314,7 @@ def _trials(sides: Sequence[pd.DataFrame]) -> pd.DataFrame:
         tags = [name for name in rows.columns if name.startswith(TAG_PREFIX)]
         names = ["trial_id", "dataset", "cluster", *tags]
         # One row for each trial where its rows agree; else the first value: some rows may hold fewer tags than others.
-        different = rows[names].drop_duplicates().astype(object)
+        different = distinct(rows, names).astype(object)
         facts.append(different.groupby("trial_id").first() if len(different) else different.set_index("trial_id"))
     return facts[0].combine_first(facts[1]).sort_index()
 

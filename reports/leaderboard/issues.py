@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...bench.run.record import RunFacts
 from ...bench.statistics.aggregate import INAPPLICABLE, condition_key
-from ...bench.text_columns import coded
+from ...bench.text_columns import coded, distinct
 from .board import Issue
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -77,7 +77,7 @@ def _reasons(rows: pd.DataFrame) -> Iterator[Issue]:
 
 def _absent(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int], runs: Sequence[RunFacts]) -> Iterator[Issue]:
     """Systems without any row on a dataset that they should have run on."""
-    pairs = rows[["base_system", "dataset"]].drop_duplicates()
+    pairs = distinct(rows, ["base_system", "dataset"])
     seen = set(zip(pairs["base_system"], pairs["dataset"], strict=True))
     wanted = {(s, name) for run in runs for name, d in run.datasets.items() for s in d.systems}
     for system, name in sorted(wanted - seen):

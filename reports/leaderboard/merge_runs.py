@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
+from ...bench.text_columns import distinct, row_numbers
+
 _TRIAL = ["system", "dataset", "trial_id", "metric", "signature"]
 # Values of one system that differ by less come from the machine, not from the system.
 _SAME = 1e-4
@@ -24,7 +26,8 @@ def merge_runs(rows: pd.DataFrame, titles: Mapping[str, str], *, apart: Collecti
         apart: systems that are known to be another in each run, whatever their values.
     """
     rows = rows.assign(base_system=rows["system"], base_metric=rows["metric"])
-    twice = rows[rows.duplicated(_TRIAL, keep=False)]
+    numbers = row_numbers(rows, _TRIAL)
+    twice = rows[np.bincount(numbers)[numbers] > 1]
     others = {*_differing(twice), *apart}
     if others:
         rows = rows.assign(system=_with_runs(rows, others, titles))
@@ -55,7 +58,7 @@ def _differing(twice: pd.DataFrame) -> list[str]:
 def _numbered(rows: pd.DataFrame) -> pd.Series:
     """Metric names, with a number for each signature where one stratum has several."""
     stratum = ["dataset", "condition", "n_active", "n_inactive", "metric"]
-    if not rows[[*stratum, "signature"]].drop_duplicates().duplicated(stratum).any():
+    if not distinct(rows, [*stratum, "signature"]).duplicated(stratum).any():
         return rows["metric"]
     rows = rows[[*stratum, "signature"]].astype({"metric": object, "signature": object})
     order = rows.groupby(stratum)["signature"].rank(method="dense").astype(int)

@@ -9,6 +9,7 @@ from itertools import combinations
 import pandas as pd
 
 from ...bench.run.record import RunFacts
+from ...bench.text_columns import distinct
 
 _SHA_DIGITS = 12
 
@@ -140,7 +141,7 @@ def _versions(runs: Sequence[RunFacts]) -> Iterator[str]:
 
 
 def _systems(merged: pd.DataFrame, reasons: Mapping[str, str]) -> Iterator[str]:
-    pairs = merged[["base_system", "system"]].drop_duplicates()
+    pairs = distinct(merged, ["base_system", "system"])
     for base, own in pairs.groupby("base_system"):
         if set(own["system"]) != {base}:
             why = reasons.get(str(base), "its values differ between runs")
@@ -148,7 +149,7 @@ def _systems(merged: pd.DataFrame, reasons: Mapping[str, str]) -> Iterator[str]:
 
 
 def _metrics(merged: pd.DataFrame) -> Iterator[str]:
-    names = merged[["metric", "base_metric", "signature"]].drop_duplicates().astype(object)
+    names = distinct(merged, ["metric", "base_metric", "signature"]).astype(object)
     split = names[names["metric"] != names["base_metric"]]
     for base, own in split.groupby("base_metric"):
         signatures = ", ".join(sorted(map(str, own["signature"].unique())))

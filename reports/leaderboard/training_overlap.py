@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from ...bench.run.record import OverlapFacts, RunFacts
+from ...bench.text_columns import distinct
 from .board import Issue, Table
 
 STATUS = "contaminated"
@@ -20,7 +21,7 @@ def find_overlaps(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[tuple[st
     """Known overlaps of training data with the datasets of merged rows."""
     found: dict[tuple[str, str], OverlapFacts] = {}
     keys = ["dataset", "system", "base_system", "run_id"]
-    for dataset, system, base, run_id in rows[keys].drop_duplicates().itertuples(index=False):
+    for dataset, system, base, run_id in distinct(rows, keys).itertuples(index=False):
         own = [run for run in runs if run.run_id == run_id]
         for run in own or runs:
             overlap = run.overlap(str(dataset), str(base))

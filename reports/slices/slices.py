@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...bench.score_row import ANSWER_TAGS, TAG_PREFIX
 from ...bench.statistics.aggregate import Aggregate, condition_key, with_condition_labels
 from ...bench.statistics.aggregate_slices import aggregate_parts
+from ...bench.text_columns import distinct
 from .dimensions import DIMENSIONS, Dimension, Slice
 
 _MOST_VALUES = 20  # of a tag without a described dimension
@@ -142,7 +143,9 @@ def _values(rows: pd.DataFrame, dimension: Dimension) -> pd.Series:
 
 def _cuts(rows: pd.DataFrame, dimension: Dimension, most: float) -> bool:
     """Whether any dataset has two slices or more, and at most `most` values."""
-    pairs = pd.DataFrame({"dataset": rows["dataset"], "value": _values(rows, dimension)}).drop_duplicates()
+    pairs = distinct(
+        pd.DataFrame({"dataset": rows["dataset"], "value": _values(rows, dimension)}), ["dataset", "value"]
+    )
     for _, group in pairs.groupby("dataset"):
         known = group["value"].dropna()
         slices = {part for value in known for part in dimension.slices(str(value))}
