@@ -70,6 +70,14 @@ def breakable(name: str) -> Markup:
     return escape(name).replace("_", Markup("_<wbr>"))
 
 
+def with_code(sentence: str) -> Markup:
+    """A sentence, escaped, with what stands between two backticks as code; a single backtick stays one."""
+    parts = escape(sentence).split("`")
+    if len(parts) % 2 == 0:
+        return Markup("`").join(parts)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if k % 2 else part for k, part in enumerate(parts))
+
+
 def write_page(out: Path, name: str, page: str) -> Path:
     """Write a page into the report's folder."""
     path = out / name
@@ -121,5 +129,5 @@ def _environment() -> Environment:
     environment.globals.update(text=text, doubt=doubt, caution=caution, plain=plain, legend=legend)
     environment.globals.update(system_page=system_page, trial_page=trial_page)
     environment.globals.update(time_ticks=time_ticks, frequency_ticks=frequency_ticks)
-    environment.filters.update(breakable=breakable, condition=condition)
+    environment.filters.update(breakable=breakable, condition=condition, with_code=with_code)
     return environment

@@ -28,7 +28,7 @@ from tsebench.reports.site.choose_demo import DemoChoice, choose_demo
 from tsebench.reports.site.choose_trials import TrialOrder, choose
 from tsebench.reports.site.demo import write_demo
 from tsebench.reports.site.glossary import condition, metric_hints
-from tsebench.reports.site.pages import breakable, file_name
+from tsebench.reports.site.pages import breakable, file_name, with_code
 from tsebench.reports.site.pictures import power, spectrogram_png, waveform_path
 from tsebench.reports.site.players import write_player
 from tsebench.reports.site.site import render, write_site
@@ -112,12 +112,25 @@ def test_a_site_with_players(run_folder: Path, tmp_path: Path) -> None:
         assert (info.subtype, info.samplerate) == ("PCM_16", RATE_HZ)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("Set `a: <b>` & go.", "Set <code>a: &lt;b&gt;</code> &amp; go."),
+        ("`one` and `two`", "<code>one</code> and <code>two</code>"),
+        ("a ` alone <i>", "a ` alone &lt;i&gt;"),
+        ("none", "none"),
+    ],
+)
+def test_what_stands_between_backticks_is_code_and_all_is_escaped(sentence: str, shown: str) -> None:
+    assert with_code(sentence) == shown
+
+
 def test_without_estimates_a_page_gives_the_reason(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", keep=False)
     out = tmp_path / "site"
     pages = write_board(open_board([folder]), out, ["html"], {"html": {"trials": 1}})
     (page,) = [path for path in pages if path.parent.name == "trials"]
-    assert "he run stored no estimates; set `keep_estimates: true` in its config" in page.read_text()
+    assert "he run stored no estimates; set <code>keep_estimates: true</code> in its config" in page.read_text()
     assert page.read_text().count("<audio ") == 3  # mixture, enrollment and target
     with pytest.raises(ConfigError, match=r"holds no estimates.*keep_estimates: true"):
         write_demo(open_board([folder]), tmp_path / "demo", DemoChoice())
