@@ -248,8 +248,12 @@ def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None =
 
     A corpus called `OWN_AUDIO` lies in the dataset folder itself.
     """
-    manifest = read_manifest(Path(folder))
+    return dataset_of(read_manifest(Path(folder)), Path(folder), corpus_dirs=corpus_dirs)
+
+
+def dataset_of(manifest: Manifest, folder: Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> Dataset:
+    """The dataset of a folder whose manifest has been read; otherwise as `load_dataset`."""
     used = {file.corpus for file in manifest.files}
     configs = {name: config for name, config in manifest.card.corpora.items() if name in used}
-    corpora = open_corpora(configs, {**user_corpus_dirs(corpus_dirs), OWN_AUDIO: Path(folder) / "audio"})
+    corpora = open_corpora(configs, {**user_corpus_dirs(corpus_dirs), OWN_AUDIO: folder / "audio"})
     return Dataset(manifest, corpora)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -113,8 +113,11 @@ def fingerprint(manifest: Manifest) -> str:
     card = manifest.card
     head = [card.name, card.version, card.sample_rate_hz, card.vocabulary]
     summary = hashlib.sha256(_canonical(head).encode())
-    for content in _parts(manifest).values():
-        summary.update(hashlib.sha256(content).digest())
+    for lines in _parts(manifest).values():
+        content = hashlib.sha256()
+        for line in lines:
+            content.update(line)
+        summary.update(content.digest())
     return summary.hexdigest()
 
 
@@ -126,8 +129,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         card.unlink(missing_ok=True)  # of an older build, which is no longer complete from here on
     except OSError as error:
         raise OutputError(f"cannot replace {str(card)!r}: {error.strerror}; remove it") from None
-    for name, content in _parts(manifest).items():
-        write_atomic(folder / name, content)
+    for name, lines in _parts(manifest).items():
+        write_atomic(folder / name, b"".join(lines))
     write_atomic(card, _CARD.dump_json(manifest.card, indent=2) + b"\n")
 
 
@@ -206,11 +209,11 @@ def files_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> set[FileKe
     return {(clip.corpus, clip.path) for clip in clips_of(mixtures, trials)}
 
 
-def _parts(manifest: Manifest) -> dict[str, bytes]:
+def _parts(manifest: Manifest) -> dict[str, Iterator[bytes]]:
     return {
-        "mixtures.jsonl": b"".join(_mixture_line(m) for m in manifest.mixtures),
-        "trials.jsonl": b"".join(_trial_line(t) for t in manifest.trials),
-        "files.jsonl": b"".join(_FILE.dump_json(f) + b"\n" for f in manifest.files),
+        "mixtures.jsonl": map(_mixture_line, manifest.mixtures),
+        "trials.jsonl": map(_trial_line, manifest.trials),
+        "files.jsonl": (_FILE.dump_json(f) + b"\n" for f in manifest.files),
     }
 
 

@@ -18,7 +18,7 @@ from ..bench.run.output_files import read_outputs
 from ..bench.run.record import RunRecord, read_record
 from ..core.errors import TsebenchError
 from ..datasets.batches import channel_of
-from ..datasets.dataset import Dataset, load_dataset
+from ..datasets.dataset import Dataset, dataset_of
 from ..datasets.manifest import read_card, read_manifest
 from ..datasets.signals.audio import AudioInfo, info, read
 from ..datasets.trials import target_transcript
@@ -84,12 +84,26 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class _Set:
-    """A dataset of a run: its recipes, and, where its corpora are at hand, its audio."""
+    """A dataset of a run: its recipes, and, where its corpora are at hand, its audio.
 
-    recipes: Mapping[str, tuple[Trial, Mixture]] = field(default_factory=dict)
+    Attributes:
+        places: of its trials, by id.
+        mixtures: recipes by id.
+        dataset: None for the `reason`.
+    """
+
     places: Mapping[str, int] = field(default_factory=dict)
+    trials: Sequence[Trial] = ()
+    mixtures: Mapping[str, Mixture] = field(default_factory=dict)
     dataset: Dataset | None = None
     reason: str = ""
+
+    def recipe(self, trial_id: str) -> tuple[Trial, Mixture] | None:
+        """The recipe of a trial; None if it is not of the set."""
+        if trial_id not in self.places:
+            return None
+        trial = self.trials[self.places[trial_id]]
+        return trial, self.mixtures[trial.mixture_id]
 
 
 class RunAudio:
@@ -118,7 +132,7 @@ class RunAudio:
 
     def recipe(self, dataset: str, trial_id: str) -> TrialRecipe | None:
         """Recipe of a trial, or None where the dataset is not available."""
-        found = self._set(dataset).recipes.get(trial_id)
+        found = self._set(dataset).recipe(trial_id)
         if found is None:
             return None
         trial, mixture = found
@@ -153,7 +167,7 @@ class RunAudio:
         if record is None or title not in record.systems or dataset not in record.datasets:
             return Estimate(samples=None, reason="the run does not say which system it was")
         opened = self._set(dataset)
-        if opened.recipes and trial_id not in opened.recipes:
+        if opened.places and trial_id not in opened.places:
             return Estimate(samples=None, reason=f"dataset {dataset!r} has no such trial")
         if Path(trial_id).name != trial_id:
             return Estimate(samples=None, reason="its id is not a file name")
@@ -168,7 +182,7 @@ class RunAudio:
         if not path.is_file():
             reason = "no estimate: the system failed here" if folder.is_dir() else "no estimate was kept"
             return Estimate(samples=None, reason=reason)
-        recipe = opened.recipes.get(trial_id)
+        recipe = opened.recipe(trial_id)
         found = _read(path, recipe[1] if recipe else None)
         return found if found.samples is None else _with_outputs(found, path)
 
@@ -190,14 +204,13 @@ class RunAudio:
         if folder is None:
             return _Set(reason=f"dataset {name!r} with fingerprint {wanted[:12]} is not at hand")
         manifest = read_manifest(folder)
-        mixtures = {mixture.id: mixture for mixture in manifest.mixtures}
-        recipes = {trial.id: (trial, mixtures[trial.mixture_id]) for trial in manifest.trials}
         places = {trial.id: place for place, trial in enumerate(manifest.trials)}
         try:
-            dataset = load_dataset(folder, corpus_dirs=self._corpus_dirs)
+            dataset = dataset_of(manifest, folder, corpus_dirs=self._corpus_dirs)
         except TsebenchError as error:
-            return _Set(recipes, places, None, str(error))
-        return _Set(recipes, places, dataset)
+            mixtures = {mixture.id: mixture for mixture in manifest.mixtures}
+            return _Set(places, manifest.trials, mixtures, None, str(error))
+        return _Set(places, dataset.trials, dataset.mixtures, dataset)
 
     def _find(self, name: str, fingerprint: str) -> Path | None:
         """The folder of the set: one that the run built, or one that its config names."""

@@ -62,11 +62,8 @@ def write_site(
     """
     make_folder(out)
     order = TrialOrder(board)
-    audio = open_audio(board.folders, corpus_dirs=corpus_dirs)
     pairs = choose(board, order, count=trials, wanted=chosen)
-    pages = []
-    for facts in facts_of(board, pairs, audio):
-        pages.append(_trial_page(facts, audio, out))
+    pages = _trial_pages(board, pairs, out, corpus_dirs)
     slices = sliced(board)
     written = [write_page(out, INDEX, _index(board, slices, pages)), *write_sweeps(board, out)]
     for system in board.systems:
@@ -77,6 +74,14 @@ def write_site(
         path = trial_page(each.trial.dataset, each.trial.trial_id)
         written.append(write_page(out, path, trial_html(each, before, after, hints=hints)))
     return [*written, *dict.fromkeys(path for each in pages for path in each.player.files)]
+
+
+def _trial_pages(
+    board: Leaderboard, pairs: Sequence[tuple[str, str]], out: Path, corpus_dirs: Mapping[str, Path] | None
+) -> list[TrialPage]:
+    """Chosen trials with their players; the sets that these need are not held any longer."""
+    audio = open_audio(board.folders, corpus_dirs=corpus_dirs)
+    return [_trial_page(facts, audio, out) for facts in facts_of(board, pairs, audio)]
 
 
 def _trial_page(facts: TrialFacts, audio: Mapping[str, RunAudio], out: Path) -> TrialPage:
