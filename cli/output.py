@@ -80,6 +80,7 @@ def report_run(
         board = open_board([folder])
         print_leaderboard(board, console)
         papers = print_papers(board, console)
+        give_back_freed_memory()  # of the statistics, most of which pages need no longer
         settings = {"html": {"corpora": corpora}}
         written = write_board(board, folder / "report", [*formats, *papers], settings)
     track()

@@ -17,6 +17,7 @@ from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING
 
+from ...core.allocator import give_back_freed_memory
 from ...core.arrays import memory_errors
 from ...core.errors import TsebenchError
 from ...core.prefetch import AHEAD, ahead
@@ -43,6 +44,8 @@ LOADERS = 4
 """Most threads that load chunks for a GPU; more have little to gain while all share one interpreter."""
 CHUNK_SAMPLES = 1 << 27
 """Most samples of the mixtures of a chunk of several trials: half a gigabyte, or two hours at 16 kHz in all."""
+_CHUNKS_UNTIL_GIVEN_BACK = 32
+"""Batches of ever other lengths leave gaps between blocks of memory, which would add up over thousands of trials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +173,8 @@ class Evaluation:
                 begun += 1
                 if begun == AHEAD:
                     yield None
+                if begun % _CHUNKS_UNTIL_GIVEN_BACK == 0:
+                    give_back_freed_memory()
                 # The pool may still compute the last chunks while the system answers the next.
                 while waiting and (len(waiting) > AHEAD or waiting[0].scored):
                     yield self._finish(waiting.popleft(), task)
