@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ..core.allocator import give_back_freed_memory
 from ..core.errors import NO_SPACE, ConfigError, DatasetError, OutputError, listed, shortened
 from ..core.files import make_folder, write_atomic
 from ..core.processors import usable_processors
@@ -62,12 +63,13 @@ def write_shard(path: Path, rows: Sequence[ScoreRow]) -> None:
     write_shard_table(path, _table(rows))
 
 
-def write_shard_table(path: Path, table: pa.Table, *, chunks: Sequence[int] = ()) -> None:
+def write_shard_table(path: Path, table: pa.Table, *, chunks: Sequence[int] = (), plain: bool = False) -> None:
     """Write a table of rows, with the columns of `SCHEMA` and tags, as `write_shard` does.
 
     Args:
         table: texts may be dictionaries, which take less memory.
         chunks: numbers of the chunks of trials that the file joins; it names them.
+        plain: dictionaries are written as texts: the file has the bytes that it has from rows.
     """
     tags = sorted({*table.column_names} - {*SCHEMA.names})
     table = table.select([*SCHEMA.names, *tags]).unify_dictionaries().combine_chunks()
@@ -76,6 +78,8 @@ def write_shard_table(path: Path, table: pa.Table, *, chunks: Sequence[int] = ()
     table = recoded(table.take(order))
     if not pc.any(pc.not_equal(table[SAMPLE], 0)).as_py():
         table = table.drop_columns([SAMPLE])
+    if plain:
+        table = decoded(table)
     content = pa.BufferOutputStream()
     # Without a stored schema, dictionaries are read as the texts that they stand for.
     with pq.ParquetWriter(content, table.schema, compression="zstd", store_schema=not _is_coded(table)) as file:
@@ -157,6 +161,8 @@ def read_coded_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame
     """As `read_rows`, with texts as categories in alphabetical order: a tenth of the memory."""
     table = _sorted_table(run_dirs)
     rows: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    del table
+    give_back_freed_memory()  # several times that of the rows
     return rows
 
 
@@ -169,14 +175,18 @@ def _sorted_table(run_dirs: str | Path | Sequence[str | Path]) -> pa.Table:
     found = places(table, _ORDER)
     order = np.argsort(found, kind="stable")
     again = np.diff(found[order], prepend=-1) == 0
+    if not again.any() and (np.diff(found) >= 0).all():
+        return table
+    columns |= zip(table.column_names, table.columns, strict=True)
+    del table  # both hold all columns
+    table = permuted(columns, order)
     if again.any():
-        table, again = permuted(table, order), np.asarray(again)
         # Whole rows take long to compare, and seldom need it.
         twice = again | np.append(again[1:], False)
         rows = decoded(table.filter(pa.array(twice))).to_pandas()
         _check_unique(rows.drop_duplicates())
         return table.filter(pa.array(~again))
-    return permuted(table, order) if (np.diff(found) < 0).any() else table
+    return table
 
 
 def _columns(runs: list[pa.Table]) -> dict[str, pa.ChunkedArray]:
@@ -262,10 +272,10 @@ def _checked(path: Path, table: pa.Table) -> pa.Table:
 
 def _without_query(table: pa.Table) -> pa.Table:
     """Scored folders have no query; releases before stored them as FMQ 1:0."""
-    if FILES not in pc.unique(table["dataset"]).to_pylist():
+    former = {"dataset": FILES, "condition": "FMQ", "n_active": 1, "n_inactive": 0}
+    if any(value not in pc.unique(table[name]).to_pylist() for name, value in former.items()):
         return table
     plain = decoded(table)
-    former = {"dataset": FILES, "condition": "FMQ", "n_active": 1, "n_inactive": 0}
     masks = [pc.equal(plain[name], value) for name, value in former.items()]
     mask = reduce(pc.and_, [*masks, pc.equal(plain["trial_id"], plain["mixture_id"])])
     if not pc.any(mask).as_py():
@@ -294,6 +304,11 @@ def _damaged(path: Path, problem: str) -> DatasetError:
         f"shard {str(path)!r} is damaged or not a file of score rows ({shortened(' '.join(problem.split()), 150)}); "
         "delete it and start the run again: only its trials are repeated"
     )
+
+
+def coded_table(rows: Sequence[ScoreRow]) -> pa.Table:
+    """The columns of `SCHEMA` and tags of some rows, with texts as dictionaries."""
+    return encoded(_table(rows))
 
 
 def _table(rows: Sequence[ScoreRow]) -> pa.Table:

@@ -203,6 +203,7 @@ def score(
         device=device,
         jobs=jobs,
         get_ready=None if part else ready_report,
+        keep_rows=bool(variants or claims),
         progress=progress,
         say=say,
     )

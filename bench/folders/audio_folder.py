@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -16,16 +16,35 @@ _OTHER_KINDS = ".h5 .hdf5 .mat .mkv .mov .mp4 .npy .npz .pt .pth .webm"
 _NOT_READ = UNREAD_SUFFIXES | frozenset(_OTHER_KINDS.split())
 
 
+class KeyedPaths(Mapping[str, Path]):
+    """KeyedPaths by key, held as texts: paths of ten thousand files take ten times the memory."""
+
+    def __init__(self, paths: Iterable[tuple[str, Path]] = ()) -> None:
+        self._texts = {key: str(path) for key, path in paths}
+
+    def __getitem__(self, key: str) -> Path:
+        return Path(self._texts[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioFolder:
     """Files that can be read, by key, and why others cannot: of a kind that is not read, or two files of one key."""
 
-    files: Mapping[str, Path]
+    files: KeyedPaths = field(default_factory=KeyedPaths)
     faults: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, keys: Sequence[str]) -> AudioFolder:
         """Files of these keys, in their order; keys without a file are left out."""
-        files = {key: self.files[key] for key in keys if key in self.files}
+        files = KeyedPaths((key, self.files[key]) for key in keys if key in self.files)
         return AudioFolder(files=files, faults={key: self.faults[key] for key in keys if key in self.faults})
 
 
@@ -47,10 +66,10 @@ def list_audio(folder: Path, what: str, *, complete: bool) -> AudioFolder:
         raise ConfigError(
             f"{what}: {broken_links(tree, lost)}; make what is behind them available, or remove the links"
         )
-    found: dict[str, list[Path]] = {}
+    found: dict[str, list[str]] = {}
     for path in tree.of(AUDIO_SUFFIXES):
-        found.setdefault(key_of(path), []).append(as_spelt(folder, path))
-    files = {key: paths[0] for key, paths in found.items() if len(paths) == 1}
+        found.setdefault(key_of(path), []).append(path)
+    files = KeyedPaths((key, as_spelt(folder, paths[0])) for key, paths in found.items() if len(paths) == 1)
     unread = _unread(tree, found)
     audio = sorted(path for path in unread.values() if suffix_of(path) in UNREAD_SUFFIXES)
     if audio and not found:
@@ -88,13 +107,13 @@ def unlike_names(wanted: Collection[str], found: Collection[str]) -> str:
 
 
 def _unread(tree: FileTree, found: Collection[str]) -> dict[str, str]:
-    """Paths of files that are not read, by key, where no other file has the key."""
+    """KeyedPaths of files that are not read, by key, where no other file has the key."""
     keyed = ((key_of(PurePosixPath(path).with_suffix("").as_posix()), path) for path in tree.of(_NOT_READ))
     return {key: path for key, path in keyed if key not in found}
 
 
-def _twice(paths: Sequence[Path]) -> str:
-    names = " and ".join(repr(path.name) for path in sorted(paths)[:2])
+def _twice(paths: Sequence[str]) -> str:
+    names = " and ".join(repr(path.rpartition("/")[2]) for path in sorted(paths)[:2])
     return f"ambiguous: {names} have one name without suffix; remove one"
 
 

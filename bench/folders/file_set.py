@@ -14,7 +14,7 @@ from ...core.arrays import Array, ended
 from ...core.errors import AudioError
 from ...datasets.batches import channel_of
 from ...datasets.signals.audio import info, read, read_mono, resample
-from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
+from ...datasets.types import Clues, ClueSpec, Condition, Query, Tag, Trial, Truth
 from ...systems.protocol import far_too_long, wrong_length
 from ..inference.answer import Answer
 from ..inference.batching import Item
@@ -62,15 +62,17 @@ class FileSet:
         self._trials_of: dict[str, list[str]] = {}
         for key in files.keys:
             self._trials_of.setdefault(files.mixture_of(key), []).append(key)
-        no_query = Condition(n_active=0, n_inactive=0)
+        no_query, no_clue = Condition(n_active=0, n_inactive=0), ClueSpec()
+        no_tags: dict[str, Tag] = {}
         self.trials = tuple(
             Trial(
                 id=key,
                 mixture_id=files.mixture_of(key),
-                clue=ClueSpec(),
+                clue=no_clue,
                 target_ids=() if files.unreferenced else (key,),
                 condition=no_query,
                 cluster=files.mixture_of(key),
+                tags=no_tags,
                 recorded=files.facts.target(key) if files.unreferenced else None,
             )
             for key in files.keys

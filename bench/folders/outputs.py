@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...core.errors import ConfigError, UnknownNameError, listed
-from .audio_folder import AudioFolder, list_audio, unlike_names
+from .audio_folder import AudioFolder, KeyedPaths, list_audio, unlike_names
 from .known_facts import NO_FACTS, FactTables, read_facts
 from .paired_files import ListedFiles, list_folders, list_unreferenced
 
@@ -115,7 +115,7 @@ def _mixture_ids(targets: Mapping[str, AudioFolder]) -> dict[str, str]:
 def _shared(mixtures: AudioFolder, mixture_ids: Mapping[str, str]) -> AudioFolder:
     """Mixtures by trial."""
     return AudioFolder(
-        files={trial: mixtures.files[key] for trial, key in mixture_ids.items() if key in mixtures.files},
+        files=KeyedPaths((trial, mixtures.files[key]) for trial, key in mixture_ids.items() if key in mixtures.files),
         faults={trial: mixtures.faults[key] for trial, key in mixture_ids.items() if key in mixtures.faults},
     )
 
@@ -131,8 +131,9 @@ def _in_order(outputs: Mapping[str, AudioFolder], targets: Mapping[str, AudioFol
 
 
 def _joined(folders: Mapping[str, AudioFolder]) -> AudioFolder:
+    paths = ((f"{name}/{key}", path) for name, folder in folders.items() for key, path in folder.files.items())
     return AudioFolder(
-        files={f"{name}/{key}": path for name, folder in folders.items() for key, path in folder.files.items()},
+        files=KeyedPaths(paths),
         faults={f"{name}/{key}": reason for name, folder in folders.items() for key, reason in folder.faults.items()},
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...core.errors import ConfigError
+from ...core.prefetch import ahead
+from ...core.processors import usable_processors
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import AudioInfo
 from ..score_row import FILES
@@ -144,7 +145,7 @@ def list_unreferenced(estimates: Path, mixtures: Path | None, facts: FactTables)
         )
     return ListedFiles(
         keys=keys,
-        references=AudioFolder(files={}),
+        references=AudioFolder(),
         estimates=answers.of(keys),
         mixtures=inputs.of(keys) if inputs else None,
         unpaired=tuple(sorted(set(answers.files) - wanted)),
@@ -158,7 +159,7 @@ def paired(files: ListedFiles, *, channels: Channels, facts: FactTables) -> Pair
     Raises:
         ConfigError: no file of a folder can be used, or transcripts, activity or recognised words name no trial.
     """
-    mixtures = files.mixtures or AudioFolder(files={})
+    mixtures = files.mixtures or AudioFolder()
     own: dict[Folder, AudioFolder] = {
         "references": files.references,
         "estimates": files.estimates,
@@ -224,7 +225,7 @@ def _enrollments(folder: Path | None, keys: Sequence[str]) -> AudioFolder:
         ConfigError: no file has the name of a trial.
     """
     if folder is None:
-        return AudioFolder(files={})
+        return AudioFolder()
     found = list_audio(folder, "enrollments", complete=True)
     if not set(keys) & set(found.files):
         raise ConfigError(
@@ -265,17 +266,16 @@ def _by_key(folder: AudioFolder, keys: Sequence[str]) -> list[Path]:
 
 def hashes(paths: Iterable[Path]) -> list[str]:
     """SHA-256 of each file; one that is there several times is read once."""
-    wanted = list(paths)
+    wanted = [str(path) for path in paths]
     different = list(dict.fromkeys(wanted))
-    with ThreadPoolExecutor() as pool:
-        known = dict(zip(different, pool.map(_sha256, different), strict=True))
+    known = dict(zip(different, ahead(_sha256, different, threads=usable_processors() + 4), strict=True))
     return [known[path] for path in wanted]
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: str) -> str:
     """Hash of the content; a file that cannot be opened fails when it is scored."""
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return "unreadable"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -34,9 +34,11 @@ from .known_facts import NO_FACTS, FactFiles, FactTables, read_facts
 from .labelled_files import LabelledFiles, labelled_files
 from .outputs import Paths, list_files, sample_folders
 from .paired_files import PairedFiles, paired
-from .score_rows import MIXTURE, told_apart, write_mixture_rows, write_rows
+from .score_rows import MIXTURE, RowColumns, told_apart, write_mixture_rows, write_rows
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ..run.record import RunRecord
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
@@ -57,6 +59,7 @@ class ScoreOptions:
         shard: the part of the trials that is scored, into a folder of its own; None: all.
         get_ready: called once in a thread of its own while the workers compute, for what follows; what it raises is
             ignored here, and must come again where the result is needed.
+        keep_rows: whether the result holds the rows, too.
     """
 
     out: Path
@@ -71,6 +74,7 @@ class ScoreOptions:
     jobs: int = 2
     cache: Path | None = None
     get_ready: Callable[[], object] | None = None
+    keep_rows: bool = True
     progress: ProgressFactory = quiet
     say: Notify = silent
 
@@ -91,8 +95,8 @@ class FolderScores:
     unpaired: tuple[str, ...]
     files: PairedFiles
     device: str
-    rows: tuple[ScoreRow, ...] = field(default=(), repr=False)
-    mixture_rows: tuple[ScoreRow, ...] = field(default=(), repr=False)
+    rows: Iterable[ScoreRow] = field(default=(), repr=False)
+    mixture_rows: Iterable[ScoreRow] = field(default=(), repr=False)
 
 
 def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions) -> FolderScores:
@@ -144,15 +148,16 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     from ..run.record import write_record  # noqa: PLC0415 - see `_record`
 
     give_back_freed_memory()
-    failed = _failed(rows, record, trials)
-    count = len(files.keys) if options.shard is None else len({row.trial_id for row in rows})
+    table = rows.table()
+    failed = _failed(table, record, trials)
+    count = len(files.keys) if options.shard is None else len(table["trial_id"].unique())
     count *= len(samples)
     with folder_lock(options.out, wait_s=_WAIT_S):
         # Read again: another system may have been scored into the folder meanwhile.
         record = _record(samples, options, plan, device)
         record = record.model_copy(update={"trials": count, "failed_trials": failed})
-        write_mixture_rows(options.out, record, mixture_rows)
-        write_rows(options.out, record, options.system, rows)
+        write_mixture_rows(options.out, record, mixture_rows.table())
+        write_rows(options.out, record, options.system, table)
         write_record(options.out, record)
     return FolderScores(
         record=record,
@@ -161,8 +166,8 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
         unpaired=tuple(dict.fromkeys(name for each in samples for name in each.unpaired)),
         files=files,
         device=device,
-        rows=tuple(rows),
-        mixture_rows=tuple(mixture_rows),
+        rows=rows if options.keep_rows else (),
+        mixture_rows=mixture_rows if options.keep_rows else (),
     )
 
 
@@ -182,7 +187,7 @@ def _record(samples: Sequence[PairedFiles], options: ScoreOptions, plan: MetricP
 
 def _score(
     trials: FileSet, others: Sequence[PairedFiles], evaluation: Evaluation, record: RunRecord, options: ScoreOptions
-) -> tuple[list[ScoreRow], list[ScoreRow]]:
+) -> tuple[RowColumns, RowColumns]:
     """Rows of the estimates, those of other samples included, and of the mixtures if there are any."""
     share: Share = options.shard or Whole()
     chunks = share.chunks(trials.card.name, first=0, count=len(evaluation.chunks))
@@ -198,28 +203,25 @@ def _score(
         references = trials.answers("references", identity=digest("files", "reference", fingerprint))
         scores.score_references(references, chunks)
     parts = (part for source in sources for part in scores.rows(options.system, source, chunks))
+    rows = RowColumns()
     mixture_rows = _rows_of_mixtures(scores, mixtures, chunks, trials)  # while workers have the first estimates
-    rows: list[ScoreRow] = []
     with ThreadPoolExecutor(1) as thread:
         for number, part in enumerate(parts):
             if number == 0 and options.get_ready:  # from now on this thread mostly waits for the workers
                 thread.submit(options.get_ready)
-            rows += [told_apart(row, trials.files) for row in part.rows]
+            rows.add(told_apart(row, trials.files) for row in part.rows)
     return rows, mixture_rows
 
 
-def _rows_of_mixtures(
-    scores: SetScores, mixtures: AnswerSource, chunks: Sequence[int], trials: FileSet
-) -> list[ScoreRow]:
+def _rows_of_mixtures(scores: SetScores, mixtures: AnswerSource, chunks: Sequence[int], trials: FileSet) -> RowColumns:
     """Rows of the mixtures, if there are any, which are scored before.
 
     A mixture is one output for all references, so that every assignment gives the same values.
     """
-    if not trials.files.mixtures:
-        return []
-    end = trials.files.signature_end
-    parts = scores.rows(MIXTURE, mixtures, chunks)
-    return [replace(row, signature=row.signature + end) if end else row for part in parts for row in part.rows]
+    rows, end = RowColumns(), trials.files.signature_end
+    for part in scores.rows(MIXTURE, mixtures, chunks) if trials.files.mixtures else ():
+        rows.add(replace(row, signature=row.signature + end) if end else row for row in part.rows)
+    return rows
 
 
 def _samples(
@@ -313,16 +315,13 @@ def _check_title(title: str, mixtures: Path | None) -> None:
         raise ConfigError(f"--system {title!r} is the name of the mixtures themselves; choose another")
 
 
-def _failed(rows: Sequence[ScoreRow], record: RunRecord, trials: FileSet) -> int:
+def _failed(rows: pa.Table, record: RunRecord, trials: FileSet) -> int:
     """Estimates that failed, by the rule of all runs, and those to a mixture that cannot be used."""
-    # Slow to import, while workers compute.
-    import pandas as pd  # noqa: PLC0415
+    from ..run.trial_counts import OF_TRIAL_SETS, trials_by_system  # noqa: PLC0415 - slow to import, see above
 
-    from ..run.trial_counts import trials_by_system  # noqa: PLC0415
-
-    columns = ("system", "dataset", "trial_id", "metric", "status", "reason", SAMPLE)
-    table = pd.DataFrame([{name: getattr(row, name) for name in columns} for row in rows], columns=list(columns))
+    table = rows.select(OF_TRIAL_SETS).to_pandas()
     counted = trials_by_system(table, record.systems, record.metrics).values()
     lost = {(trial, sample) for each in counted for _, trial, sample in each.lost}
-    unmixed = {(row.trial_id, row.sample) for row in rows if row.trial_id in trials.unmixed}
+    given = table.loc[table["trial_id"].isin(trials.unmixed), ["trial_id", SAMPLE]]
+    unmixed = set(given.astype({"trial_id": str}).itertuples(index=False, name=None))
     return len(lost | unmixed)

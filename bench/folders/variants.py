@@ -68,8 +68,8 @@ def score_variants(
     system: str,
     device: str,
     wer: Metric | None = None,
-    known: Sequence[Score] = (),
-    known_of_mixture: Sequence[Score] = (),
+    known: Iterable[Score] = (),
+    known_of_mixture: Iterable[Score] = (),
     jobs: int = 2,
     progress: ProgressFactory = quiet,
 ) -> VariantScores:
@@ -116,7 +116,7 @@ def score_variants(
     return VariantScores(system=system, lines=tuple(replace(line, signature=line.signature + end) for line in lines))
 
 
-def _reused(chosen: Sequence[Variant], files: PairedFiles, known: Sequence[Score]) -> dict[str, list[Score]]:
+def _reused(chosen: Sequence[Variant], files: PairedFiles, known: Iterable[Score]) -> dict[str, list[Score]]:
     """Known scores by name of the variant, in the order of the keys, where all trials have one of its signature."""
     by_signature: dict[str, dict[str, Score]] = {}
     for score in known:

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ...core.progress import Notify, silent
 from ..outcome import SCORE_FIELDS, Score
+
+_SHARED = ("trial_id", "metric", "signature", "status", "reason")
 
 
 def default_cache_dir() -> Path:
     """`$TSEBENCH_CACHE`, or `~/.cache/tsebench`."""
     named = os.environ.get("TSEBENCH_CACHE")
     return Path(named) if named else Path.home() / ".cache" / "tsebench"
+
+
+def _score(record: dict[str, Any]) -> Score:
+    """A stored score; scores of thousands of trials share texts that are equal."""
+    shared = {name: sys.intern(record[name]) for name in _SHARED}
+    return Score(**{**record, **shared})
 
 
 class ScoreCache:
@@ -40,8 +50,8 @@ class ScoreCache:
         if not self._read:
             return None
         try:
-            return [Score(**record) for record in json.loads(self._path(key, chunk).read_bytes())]
-        except (OSError, ValueError, TypeError):  # missing, or damaged: it is computed again, and replaced
+            return [_score(record) for record in json.loads(self._path(key, chunk).read_bytes())]
+        except (OSError, ValueError, TypeError, KeyError):  # missing, or damaged: it is computed again, and replaced
             return None
 
     def store(self, key: str, chunk: int, scores: Sequence[Score]) -> None:

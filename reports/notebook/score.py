@@ -147,6 +147,7 @@ def score(
             labelled=labelled,
             device=device,
             jobs=jobs,
+            keep_rows=bool(variants or claims),
             progress=on_terminal(),
             say=notes.append,
         )
