@@ -69,9 +69,9 @@ def bench(
         raise ConfigError(f"--recordings {str(recordings)!r} is no folder; give one with a folder for each talker")
     keep_freed_memory()
     settings = Settings(
-        device=resolve_device(device), recordings=recordings, asteroid_python=asteroid_python, quick=quick
+        device=resolve_device(device), recordings=recordings, asteroid_python=asteroid_python, quick=quick, say=say
     )
-    found = list(measured(chosen, settings, say))
+    found = list(measured(chosen, settings))
     say("\n\n".join([head(), *found]))
     say(load())
     if out is not None:

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ...core.errors import UnknownNameError
+from ...core.progress import Notify, silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +20,14 @@ class Settings:
         recordings: folder with a folder of recordings at 8 kHz for each talker; None for synthetic voices.
         asteroid_python: interpreter of an environment that has asteroid.
         quick: few trials and repeats, to see whether all works; the numbers are rough.
+        say: gets lines on the progress of sections that take minutes.
     """
 
     device: str = "cpu"
     recordings: Path | None = None
     asteroid_python: Path | None = None
     quick: bool = False
+    say: Notify = silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,14 @@ def chosen_sections(names: Sequence[str]) -> tuple[Section, ...]:
     return tuple(section for section in SECTIONS if not names or section.name in names)
 
 
-def measured(sections: Sequence[Section], settings: Settings, say: Callable[[str], None]) -> Iterator[str]:
+def measured(sections: Sequence[Section], settings: Settings) -> Iterator[str]:
     """Markdown of each section, measured one after the other.
 
     Args:
         sections: see `chosen_sections`.
-        settings: see there.
-        say: gets a line before each section.
+        settings: see there; a line is said before each section.
     """
     for section in sections:
-        say(f"measuring {section.name}: {section.about}")
+        settings.say(f"measuring {section.name}: {section.about}")
         report: Callable[[Settings], str] = import_module(f".{section.module}", __package__).report
         yield report(settings)

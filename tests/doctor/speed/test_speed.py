@@ -8,18 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.queries import batch
 
 from tsebench.bench.rows import read_rows
 from tsebench.core.errors import ConfigError, OutputError, UnknownNameError
 from tsebench.datasets.signals.audio import read_mono, write
+from tsebench.datasets.types import Clues
 from tsebench.doctor.speed.metrics_on_gpu import report as gpu_report
 from tsebench.doctor.speed.page import head, missing, put_sections, table
 from tsebench.doctor.speed.reports_at_size import METRICS, changed, simulate
-from tsebench.doctor.speed.run_times import sizes
+from tsebench.doctor.speed.run_times import Recorder, sizes
 from tsebench.doctor.speed.sections import SECTIONS, Settings, chosen_sections, measured
 from tsebench.doctor.speed.talkers import talkers_of, write_trials
 from tsebench.reports.compare.compare_runs import CompareOptions, compare_runs
 from tsebench.reports.leaderboard.assemble import open_board
+from tsebench.systems.registry import load_system
 
 
 def test_sections_replace_those_of_the_same_heading_and_keep_the_others(tmp_path: Path) -> None:
@@ -60,7 +63,7 @@ def test_every_section_has_a_report() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_section_that_cannot_be_measured_says_why() -> None:
     said: list[str] = []
-    (text,) = measured(chosen_sections(["metrics_gpu"]), Settings(), said.append)
+    (text,) = measured(chosen_sections(["metrics_gpu"]), Settings(say=said.append))
     assert text == gpu_report(Settings())
     assert "sees no GPU" in text
     assert said == ["measuring metrics_gpu: metrics on a GPU against the CPU"]
@@ -91,6 +94,15 @@ def test_trials_are_made_of_the_recordings_that_are_given(tmp_path: Path) -> Non
     (tmp_path / "in" / "b" / "1.wav").unlink()
     with pytest.raises(ConfigError, match="no two folders"):
         talkers_of(Settings(recordings=tmp_path / "in"), tmp_path)
+
+
+def test_a_recorder_answers_as_its_system_and_keeps_what_it_is_asked() -> None:
+    system, asked = load_system("mixture"), [batch(Clues(), Clues()), batch(Clues())]
+    recorder = Recorder(system)
+    for each in asked:
+        assert torch.equal(recorder.extract(each).estimate, system.extract(each).estimate)
+    assert all(kept is each for kept, each in zip(recorder.batches, asked, strict=True))
+    assert recorder.card is system.card
 
 
 def test_a_gpu_gets_more_trials() -> None:
