@@ -59,6 +59,15 @@ class Outcome(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes(Outcome):
+    """Results of one job for several metrics or answers, as one that is ok; `each` has them in the job's order."""
+
+    value: float = 0.0
+    status: Status = "ok"
+    each: tuple[Outcome, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score(_Value):
     """One value of one metric for one trial; the signature has every setting that changes the value."""
 

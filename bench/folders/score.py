@@ -22,6 +22,7 @@ from ..run.evaluation import CHUNK_TRIALS, Evaluation
 from ..run.set_scores import SetScores
 from ..run.trial_set import AnswerSource
 from ..score_row import ROWS, SAMPLE, ScoreRow
+from ..scoring.batch_job import of_workers
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.needs import OF_FILES, Given, Offer, check_needs
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from ..run.record import RunRecord
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
+MANY_TRIALS = 100
+"""From so many on it pays to start workers for batched metrics alone."""
 _WAIT_S = 60.0  # for another process that writes its rows
 
 
@@ -127,11 +130,16 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     plan = plan_metrics(choices, context=MetricContext(device=device), watch=True)
     check_needs([(plan, _offer(mixtures, options, referenced=referenced))], fixes=OF_FILES)
     with FilePool(options.jobs, notify=options.say) as pool, ExitStack() as stack:
+        early = (*plan.of_files, *of_workers(plan.metrics))
         if plan.of_files:
-            pool.start(plan.of_files)  # the workers import their packages while headers are compared
+            pool.start(early)  # the workers import their packages while headers are compared
             stack.enter_context(spared_threads(options.jobs))
         samples = _samples(estimates, references, mixtures, options)
         files = samples[0]
+        many = len(samples) * len(files.keys) >= MANY_TRIALS
+        in_workers = device == "cpu" and options.jobs > 0 and (many or bool(plan.of_files))
+        if in_workers and not plan.of_files:
+            pool.start(early)
         record = _record(samples, options, plan, device)
         make_folder(options.out / ROWS)
         trials = _trials(files)
@@ -143,6 +151,7 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
             cache=ScoreCache(options.cache or default_cache_dir(), notify=options.say),
             # Shards may be scored on different devices.
             chunk_trials=CHUNK_TRIALS if device == "cpu" or options.shard else _DEVICE_CHUNK,
+            in_workers=in_workers,
         )
         rows, mixture_rows = _score(trials, samples[1:], evaluation, record, options)
     from ..run.record import write_record  # noqa: PLC0415 - see `_record`

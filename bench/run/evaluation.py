@@ -105,6 +105,7 @@ class Evaluation:
         cache: scores of earlier runs, or None.
         swap_roles: score each reference against its estimate, for variants of metrics.
         loaders: threads that load chunks; None: as many as suit the device.
+        in_workers: on a CPU the pool computes batched metrics, too, because this process has no system to run.
     """
 
     def __init__(
@@ -118,10 +119,12 @@ class Evaluation:
         chunk_trials: int = CHUNK_TRIALS,
         swap_roles: bool = False,
         loaders: int | None = None,
+        in_workers: bool = False,
     ) -> None:
         self.dataset, self.plan, self._rate_hz = dataset, plan, dataset.card.sample_rate_hz
         self._device, self._pool, self._cache = device, pool, cache
         self._chunk_trials, self._swap_roles = chunk_trials, swap_roles
+        self._in_workers = in_workers
         self._loaders = _loaders(device) if loaders is None else loaders
         self.chunks = tuple(_chunks(dataset, chunk_trials))
         """Trials of each chunk; they depend on the set and the chunks' length alone."""
@@ -265,7 +268,7 @@ class Evaluation:
 
     def _score(self, plan: MetricPlan, batch: Sequence[Scorable], device: str) -> list[Pending]:
         """Score a batch; when memory runs out in halves, and at last on the CPU."""
-        scorer = Scorer(plan, sample_rate_hz=self._rate_hz, device=device, pool=self._pool)
+        scorer = Scorer(plan, sample_rate_hz=self._rate_hz, device=device, pool=self._pool, in_workers=self._in_workers)
         try:
             return [scorer.submit(batch)]
         except memory_errors():

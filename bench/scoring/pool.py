@@ -1,4 +1,6 @@
-"""A process pool for metrics of one file: a hang costs one value, a crash at most one, nothing else.
+"""A process pool for metrics: a hang costs the values of one task, a crash at most these, nothing else.
+
+A task is one metric of one file, or batched metrics of some files where the calling process has more to do.
 
 Each worker is a process of its own, driven by threads over a pipe, so that the task that brought a worker down is
 always known: the worker is replaced, the task is tried once more (a kill from outside is no fault of the metric), and
@@ -10,14 +12,14 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from threading import Condition, Event
 from types import TracebackType
 
 from ...core.progress import Notify, silent
-from ..outcome import CRASHED, Job, Outcome, attempt, failed, raised
+from ..outcome import CRASHED, Job, Outcome, Outcomes, attempt, failed, raised
 from .worker_process import START_TRIES, WorkerProcess, WorkerStartError
 
 TIME_LIMIT_S = 120.0
@@ -27,13 +29,13 @@ _OF_THE_SCRIPT = b"__main__"
 
 
 class FilePool:
-    """Computes file metrics in worker processes that start when they are first needed; a context manager.
+    """Computes metrics in worker processes that start when they are first needed; a context manager.
 
     The queue is not bounded: whoever submits must wait for results before submitting without end.
 
     Args:
         jobs: number of workers; 0 computes in the calling process, for tests and debugging.
-        time_limit_s: a value that takes longer fails with the reason `time_limit`.
+        time_limit_s: a task that takes longer fails with the reason `time_limit`.
         notify: takes one line about crashes when the pool is left.
     """
 
@@ -91,6 +93,23 @@ class FilePool:
         done: Future[Outcome] = Future()
         done.set_result(attempt(job))
         return done
+
+    def submit_together(self, job: Callable[[], Outcomes], count: int) -> list[Future[Outcome]]:
+        """Do one job of so many outcomes; what happens to its worker, and its time limit, are those of all."""
+        futures: list[Future[Outcome]] = [Future() for _ in range(count)]
+
+        def share(done: Future[Outcome]) -> None:
+            for place, future in enumerate(futures):
+                if done.cancelled():
+                    future.cancel()
+                elif error := done.exception():
+                    future.set_exception(error)
+                else:
+                    found = done.result()
+                    future.set_result(found.each[place] if isinstance(found, Outcomes) else found)
+
+        self.submit(job).add_done_callback(share)
+        return futures
 
     def _run(self, job: Job) -> Outcome:
         try:

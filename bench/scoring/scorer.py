@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -18,6 +18,8 @@ from ...core.arrays import Array, as_array, as_tensor, without_gradients
 from ...core.processors import one_blas_thread
 from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Signals, takes_arrays
 from ..outcome import NO_REFERENCE, Job, Outcome, Score, Status
+from . import batch_job
+from .batch_job import BatchJob, of_workers, stacked
 from .edges import CheckedAnswer, Scorable, check, is_silent, over, verdict
 from .guarded_metrics import answer_outcomes, batch_outcomes
 from .plan import DerivedMetric, MetricPlan
@@ -77,6 +79,22 @@ _Groups = dict[tuple[int, ...], list[tuple[tuple[int, ...], Signals]]]
 """By rows of a batch: parts of these rows, each with its signals padded to one length, on the device."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A batch while its metrics are computed.
+
+    Attributes:
+        rows: by metric, the answers that it is computed of.
+        groups: padded signals for the next metric of the same rows.
+        begun: by metric and row, what workers compute.
+    """
+
+    checked: Sequence[CheckedAnswer]
+    rows: dict[int, tuple[int, ...]]
+    groups: _Groups = field(default_factory=dict)
+    begun: dict[int, dict[int, Future[Outcome]]] = field(default_factory=dict)
+
+
 class Pending:
     """Scores of a batch, some of which the pool may still be computing."""
 
@@ -107,14 +125,21 @@ class Scorer:
 
     On a CPU signals are arrays of NumPy, and tensors only for metrics that do not take these: torch takes a second to
     import, and is not imported for any other.
+
+    Args:
+        in_workers: on a CPU the pool computes batched metrics too, where it can.
     """
 
-    def __init__(self, plan: MetricPlan, *, sample_rate_hz: int, device: str, pool: FilePool) -> None:
+    def __init__(
+        self, plan: MetricPlan, *, sample_rate_hz: int, device: str, pool: FilePool, in_workers: bool = False
+    ) -> None:
         self.plan = plan
         self.sample_rate_hz = sample_rate_hz
         self.device = device
         self._on_cpu = device == "cpu"
         self._pool = pool
+        given = of_workers(plan.metrics) if in_workers and self._on_cpu else ()
+        self._of_workers = {id(metric): metric for metric in given}
 
     def submit(self, batch: Sequence[Scorable]) -> Pending:
         """Score a batch: batched metrics now, file metrics in the pool.
@@ -125,29 +150,29 @@ class Scorer:
             torch.OutOfMemoryError: a group of the batch does not fit on the device.
         """
         checked = [check(over(item, arrays=self._on_cpu), self.sample_rate_hz) for item in batch]
-        groups: _Groups = {}
+        known = {id(metric): [verdict(metric.info, item) for item in checked] for metric in self.plan.metrics}
+        work = _Work(
+            checked, {name: tuple(row for row, o in enumerate(each) if o is None) for name, each in known.items()}
+        )
         # The pool begins with its part while this process does its own.
         order = sorted(self.plan.metrics, key=lambda metric: isinstance(metric, FileMetric), reverse=True)
         with one_blas_thread():  # parts of a batch share the threads
-            found = {id(metric): self._column(metric, checked, groups) for metric in order}
+            found = {id(metric): self._column(metric, known[id(metric)], work) for metric in order}
         columns = [found[id(metric)] for metric in self.plan.metrics]
         return Pending([cell for row in zip(*columns, strict=True) for cell in row])
 
-    def _column(self, metric: Metric, checked: Sequence[CheckedAnswer], groups: _Groups) -> list[_PendingScore]:
-        """One metric for every item; `groups` keeps padded signals for the next metric."""
-        known = [verdict(metric.info, item) for item in checked]
-        rows = tuple(row for row, outcome in enumerate(known) if outcome is None)
-        computed = self._values(metric, rows, checked, groups)
+    def _column(self, metric: Metric, known: Sequence[Outcome | None], work: _Work) -> list[_PendingScore]:
+        """One metric for every item, of which some outcomes are known."""
+        computed = self._values(metric, work)
         build = partial(_PendingScore, info=metric.info, signature=metric.signature(self.sample_rate_hz))
-        outcomes = [known[row] or computed[row] for row in range(len(checked))]
+        outcomes = [outcome or computed[row] for row, outcome in enumerate(known)]
         return [
             build(trial_id=item.trial_id, notes=item.notes, floor=_floor(metric.info, outcome, item), outcome=outcome)
-            for outcome, item in zip(outcomes, checked, strict=True)
+            for outcome, item in zip(outcomes, work.checked, strict=True)
         ]
 
-    def _values(
-        self, metric: Metric, rows: tuple[int, ...], checked: Sequence[CheckedAnswer], groups: _Groups
-    ) -> dict[int, Outcome | Future[Outcome]]:
+    def _values(self, metric: Metric, work: _Work) -> dict[int, Outcome | Future[Outcome]]:
+        rows, checked = work.rows[id(metric)], work.checked
         rate_hz = self.sample_rate_hz
         if isinstance(metric, AnswerMetric):
             answers = [self._as_taken_by(metric, checked[row]) for row in rows]
@@ -156,14 +181,36 @@ class Scorer:
             return dict(zip(rows, outcomes, strict=True))
         if isinstance(metric, FileMetric):
             return {row: self._pool.submit(_file_job(metric, checked[row], rate_hz)) for row in rows}
-        if rows not in groups:
-            groups[rows] = list(self._padded(rows, checked))
+        if id(metric) in self._of_workers:
+            if id(metric) not in work.begun:
+                self._begin(rows, work)
+            return dict(work.begun[id(metric)])
+        if rows not in work.groups:
+            work.groups[rows] = list(self._padded(rows, checked))
         found: dict[int, Outcome | Future[Outcome]] = {}
-        for part, signals in groups[rows]:
+        for part, signals in work.groups[rows]:
             taken = self._signals_for(metric, signals)
             with without_gradients():
                 found.update(zip(part, batch_outcomes(metric, taken), strict=True))
         return found
+
+    def _begin(self, rows: tuple[int, ...], work: _Work) -> None:
+        """Have workers compute all metrics of theirs that take these rows."""
+        metrics = [metric for metric in self._of_workers.values() if work.rows[id(metric)] == rows]
+        work.begun.update({id(metric): {} for metric in metrics})
+        lengths = [len(item.mixture) for item in work.checked]
+        for part in _parts(rows, lengths, most_samples=batch_job.MOST_SAMPLES, most=batch_job.MOST_TRIALS):
+            items = [work.checked[row] for row in part]
+            job = BatchJob(
+                metrics=tuple(metrics),
+                estimates=tuple(item.estimate for item in items),
+                references=tuple(item.reference for item in items),
+                mixtures=tuple(item.mixture for item in items),
+                sample_rate_hz=self.sample_rate_hz,
+            )
+            futures = iter(self._pool.submit_together(job, len(metrics) * len(part)))
+            for metric in metrics:
+                work.begun[id(metric)].update(zip(part, futures))  # noqa: B905 - the next metric takes the rest
 
     def _as_taken_by(self, metric: Metric, answer: CheckedAnswer) -> CheckedAnswer:
         return answer if not self._on_cpu or takes_arrays(metric) else over(answer, arrays=False)
@@ -178,7 +225,7 @@ class Scorer:
     def _padded(
         self, rows: Sequence[int], checked: Sequence[CheckedAnswer]
     ) -> Iterator[tuple[tuple[int, ...], Signals]]:
-        for part in _parts(rows, [len(item.mixture) for item in checked]):
+        for part in _parts(rows, [len(item.mixture) for item in checked], most_samples=MAX_SAMPLES):
             items = [checked[row] for row in part]
             signals = Signals(
                 estimate=self._stack([item.estimate for item in items]),
@@ -196,10 +243,7 @@ class Scorer:
     def _stack(self, signals: Sequence[Array]) -> Array:
         """[B, T] float64 on the device, zero past the end of each signal."""
         if self._on_cpu:
-            filled = np.zeros((len(signals), max(map(len, signals))))
-            for row, signal in zip(filled, signals, strict=True):
-                row[: len(signal)] = signal
-            return filled
+            return stacked(signals)
         from torch.nn.utils.rnn import pad_sequence  # noqa: PLC0415 - see the class
 
         if len({signal.dtype for signal in signals}) > 1:
@@ -285,11 +329,13 @@ def _difference(metric: DerivedMetric, system: Score, mixture: Score | None) -> 
     return Score(trial_id=system.trial_id, metric=name, signature=signature, value=value, status=status, reason=reason)
 
 
-def _parts(rows: Sequence[int], lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Rows in groups of at most MAX_SAMPLES when padded; similar lengths go together."""
+def _parts(
+    rows: Sequence[int], lengths: Sequence[int], *, most_samples: int, most: int | None = None
+) -> Iterator[tuple[int, ...]]:
+    """Rows in groups of at most so many, and of at most so many samples when padded; similar lengths go together."""
     part: list[int] = []
     for row in sorted(rows, key=lambda row: lengths[row]):
-        if part and (len(part) + 1) * lengths[row] > MAX_SAMPLES:
+        if part and ((len(part) + 1) * lengths[row] > most_samples or len(part) == most):
             yield tuple(part)
             part = []
         part.append(row)

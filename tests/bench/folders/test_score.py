@@ -25,6 +25,7 @@ from tsebench.bench.rows import read_rows
 from tsebench.bench.run.evaluation import ChunkScores, Evaluation
 from tsebench.bench.run.record import read_record
 from tsebench.bench.run.trial_set import AnswerSource
+from tsebench.bench.scoring import scorer as scorer_module
 from tsebench.cli import main as cli
 
 DATA = SHARED
@@ -153,6 +154,25 @@ def test_estimates_begin_while_the_last_mixtures_are_scored(folders: Folders, mo
     for count in (1, 3):
         pd.testing.assert_frame_equal(scored(f"by {count}", count), together)
     assert begun == [""] * 3
+
+
+def test_workers_compute_all_metrics_of_many_trials(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scored(out: str, jobs: int) -> pd.DataFrame:
+        options = score_module.ScoreOptions(
+            out=folders.root / out, metrics=("sdri", "stoi"), jobs=jobs, cache=folders.root / out / "cache"
+        )
+        places = {"estimates": "est", "references": "ref", "mixtures": "mix"}
+        score_module.score_folders(**{name: folders.root / place for name, place in places.items()}, options=options)
+        rows = pd.concat(pd.read_parquet(path) for path in sorted((folders.root / out / "rows").iterdir()))
+        return rows.drop(columns="run_id")
+
+    few = scored("few", 2)
+    monkeypatch.setattr(score_module, "MANY_TRIALS", 1)
+    here = scored("here", 0)
+    monkeypatch.setattr(scorer_module, "batch_outcomes", None)  # nothing is computed here
+    elsewhere = scored("elsewhere", 2)
+    pd.testing.assert_frame_equal(few, here)
+    pd.testing.assert_frame_equal(elsewhere, here, rtol=0, atol=1e-9)
 
 
 # Values: computed here by formulas and by the reference packages ----------------------------------

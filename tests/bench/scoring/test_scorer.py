@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -24,12 +26,14 @@ from tsebench.bench.metrics.bsseval import bss_eval_sdr_db
 from tsebench.bench.metrics.protocol import BatchMetric, MetricInfo, Signals
 from tsebench.bench.metrics.registry import METRICS, MetricFactory, known_metrics, load_metric
 from tsebench.bench.outcome import Job, Outcome, Score
+from tsebench.bench.scoring import batch_job
 from tsebench.bench.scoring import scorer as scoring
 from tsebench.bench.scoring.edges import Scorable, is_silent
 from tsebench.bench.scoring.guarded_metrics import batch_outcomes
 from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Scorer, improvements
+from tsebench.core.arrays import Array
 from tsebench.core.errors import UnknownNameError
 from tsebench.core.ratios import si_sdr_db, snr_db
 
@@ -59,9 +63,9 @@ def pool() -> Iterator[FilePool]:
         yield pool
 
 
-def score(pool: FilePool, items: list[Scorable], *names: str) -> dict[tuple[str, str], Score]:
+def score(pool: FilePool, items: list[Scorable], *names: str, in_workers: bool = False) -> dict[tuple[str, str], Score]:
     plan = plan_metrics(names)
-    scorer = Scorer(plan, sample_rate_hz=RATE, device="cpu", pool=pool)
+    scorer = Scorer(plan, sample_rate_hz=RATE, device="cpu", pool=pool, in_workers=in_workers)
     scores = scorer.submit(items).result()
     wanted = [(item.trial_id, metric.info.name) for item in items for metric in plan.metrics]
     assert [(found.trial_id, found.metric) for found in scores] == wanted
@@ -235,6 +239,20 @@ def test_edges(
         neighbour = scores["neighbour", name], alone["neighbour", name]
         assert neighbour[0].value == pytest.approx(neighbour[1].value, abs=1e-9, nan_ok=True)
         assert neighbour[0].status == neighbour[1].status
+
+
+def test_workers_give_the_same_scores(pool: FilePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("snr", "si_sdr", "sd_sdr", "sdr", "stoi", "estoi", "attenuation", "pesq")
+    items = [changed(scorable(name, seed=n), **fields) for n, (name, (fields, _)) in enumerate(EDGES.items())]
+    items += [scorable(f"long {n}", seed=n, frames=LENGTH + 400 * n) for n in range(5)]
+    here = score(pool, items, *names)
+    monkeypatch.setattr(scoring, "batch_outcomes", None)  # nothing is computed here
+    with FilePool(2) as workers:
+        elsewhere = score(workers, items, *names, in_workers=True)
+    for key, found in here.items():
+        other = elsewhere[key]
+        assert found.value == pytest.approx(other.value, abs=1e-9, nan_ok=True), key
+        assert replace(found, value=0.0) == replace(other, value=0.0), key
 
 
 def test_reasons_name_both_numbers(pool: FilePool) -> None:
@@ -451,6 +469,57 @@ def test_a_crashing_file_metric_costs_one_value(
     assert scores["c", "crashing"].value == 200.0
     assert (scores["b", "crashing"].status, scores["b", "crashing"].reason) == ("failed", "crashed")
     assert scores["b", "snr"].status == "ok"
+
+
+BATCHED = """
+import os
+from tsebench.bench.metrics.protocol import MetricInfo
+
+class Batched:
+    takes_arrays = True
+    info = MetricInfo(name="batched", unit="", higher_is_better=True, description="for tests")
+    def signature(self, sample_rate_hz):
+        return "batched"
+    def compute(self, signals):
+        if 100 in signals.lengths:
+            os._exit(1)
+        return signals.lengths * 1.0 + (os.getpid() == PARENT)
+"""
+
+
+def test_a_batched_metric_that_ends_its_worker_costs_the_values_of_its_job(
+    plug_in: dict[str, MetricFactory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "batched_metric.py").write_text(f"PARENT = {os.getpid()}\n{BATCHED}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(batch_job, "MOST_TRIALS", 2)
+    plug_in["batched"] = import_module("batched_metric").Batched
+    lengths = {"a": 300, "b": 100, "c": 200, "d": 400}  # a job takes similar lengths
+    with FilePool(1) as workers:
+        items = [scorable(name, frames=length) for name, length in lengths.items()]
+        scores = score(workers, items, "snr", "batched", in_workers=True)
+    for name in "ad":
+        assert scores[name, "batched"].value == lengths[name]
+        assert scores[name, "snr"].status == "ok"
+    for name in "bc":
+        for metric in ("batched", "snr"):
+            assert (scores[name, metric].status, scores[name, metric].reason) == ("failed", "crashed")
+
+
+def test_metrics_that_cannot_be_sent_to_a_worker_are_computed_here(plug_in: dict[str, MetricFactory]) -> None:
+    class Local(Spy):  # pickle cannot name a class of a function
+        takes_arrays = True
+
+        def compute(self, signals: Signals) -> Array:
+            return signals.lengths * 1.0
+
+    plug_in["spy"] = Local
+    snr = load_metric("snr")
+    assert batch_job.of_workers([Local(), Spy(), load_metric("pesq"), snr]) == (snr,)
+    with FilePool(1) as workers:
+        scores = score(workers, [scorable("a"), scorable("b", frames=500)], "spy", "snr", in_workers=True)
+    assert [scores[name, "spy"].value for name in "ab"] == [LENGTH, 500]
+    assert scores["a", "snr"].status == "ok"
 
 
 def test_the_pool_begins_before_the_batched_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
