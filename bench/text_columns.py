@@ -60,10 +60,8 @@ def _in_order(column: pa.ChunkedArray) -> pa.Array:
     if not pa.types.is_dictionary(column.type) or not len(whole):
         return whole
     order = pc.array_sort_indices(whole.dictionary).to_numpy()
-    if (np.diff(order) == 1).all():
-        return whole
-    ranks = np.empty(len(order), np.int32)
-    ranks[order] = np.arange(len(order), dtype=np.int32)
+    ranks = np.empty(len(order), np.min_scalar_type(-max(1, len(order))))  # small, as pandas has them
+    ranks[order] = np.arange(len(order))
     indices = pc.take(pa.array(ranks), whole.indices)
     return pa.DictionaryArray.from_arrays(indices, whole.dictionary.take(pa.array(order)))
 
@@ -89,7 +87,7 @@ def places(table: pa.Table, names: Sequence[str]) -> NDArray[np.int64]:
     for name in names:
         column = table[name]
         if pa.types.is_dictionary(column.type):
-            codes = pa.chunked_array([chunk.indices for chunk in column.chunks], pa.int32()).to_numpy()
+            codes = np.concatenate([np.zeros(0, np.int8), *(chunk.indices.to_numpy() for chunk in column.chunks)])
             count = len(column.chunk(0).dictionary) if column.num_chunks else 0
         else:
             codes = column.to_numpy()

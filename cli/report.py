@@ -44,9 +44,6 @@ def report(
 
     Players of single trials need the run's corpora, and its saved estimates.
     """
-    from ..core.allocator import share_freed_memory
-
-    share_freed_memory()
     from ..bench.run.rank_by import parse_rank_by
     from ..bench.tracking.log import track_report
     from ..core.allocator import keep_freed_memory

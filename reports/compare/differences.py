@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ...bench.statistics.comparison import Difference, holm
-from ..slices.dimensions import Slice
+from ...core.prefetch import ahead
+from ..slices.dimensions import Dimension, Slice
 from ..slices.slices import dimensions_of, parts_of
 from .measured_together import measure_together
 from .paired_strata import Mask, MeasuredDifference, PairedStratum, Resampling
@@ -49,18 +50,24 @@ def sliced(cells: Sequence[PairedStratum], settings: Resampling) -> list[Change]
     """Changes of all slices that cut a stratum; each dimension is a family."""
     if not cells:
         return []
-    found: list[Change] = []
     trials = list({id(cell.trials): cell.trials for cell in cells}.values())  # all cells of a stratum share them
-    for dimension in dimensions_of(pd.concat(trials)):
-        cuts = {id(each): list(parts_of(each, dimension)) for each in trials}
-        selections = [
-            ComparedTrials(cell, part.mask, part.slice)
-            for cell in cells
-            for part in cuts[id(cell.trials)]
-            if len(cuts[id(cell.trials)]) > 1
-        ]
-        found += changes_of(selections, settings)
-    return found
+    families = (_of_dimension(dimension, cells, trials) for dimension in dimensions_of(pd.concat(trials)))
+    # Sums of one family are made while the draws of another take their time.
+    changes = ahead(lambda family: changes_of(family, settings), families, threads=2)
+    return [change for family in changes for change in family]
+
+
+def _of_dimension(
+    dimension: Dimension, cells: Sequence[PairedStratum], trials: Sequence[pd.DataFrame]
+) -> list[ComparedTrials]:
+    """The slices of one dimension in all cells of strata that it cuts; `trials` are those of all cells."""
+    cuts = {id(each): list(parts_of(each, dimension)) for each in trials}
+    return [
+        ComparedTrials(cell, part.mask, part.slice)
+        for cell in cells
+        for part in cuts[id(cell.trials)]
+        if len(cuts[id(cell.trials)]) > 1
+    ]
 
 
 def _change(selection: ComparedTrials, measured: MeasuredDifference, p_adjusted: float, *, n_compared: int) -> Change:
