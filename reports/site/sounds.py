@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ...bench.score_row import FILES
 from ..trial_audio import Estimate, RunAudio
 from .films import LipFilm
 from .trial_facts import TrialFacts, TrialResult
@@ -49,7 +50,8 @@ def sounds_of(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[tuple[S
     estimates = [sound for result in facts.results for sound in _estimate(facts, result, audio)]
     if not any(sound.samples is not None for sound in estimates):
         estimates = []
-        missing = (*missing, "the run stored no estimates; set `keep_estimates: true` in its config")
+        if facts.dataset != FILES:  # which have no config, and a reason of their own
+            missing = (*missing, "the run stored no estimates; set `keep_estimates: true` in its config")
     return (*given, *_parts(known, facts), *estimates), missing
 
 

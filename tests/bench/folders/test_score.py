@@ -206,6 +206,9 @@ def test_default_metrics_without_mixtures(folders: Folders, score: Score) -> Non
     assert set(rows["metric"]) == {"sdr", "si_sdr", "snr"}
     assert set(rows["system"]) == {"estimates"}
     assert (len(rows), set(rows["status"])) == (12, {"ok"})
+    (page, *_) = sorted((folders.root / "out" / "report" / "trials").iterdir())
+    assert "The trials were scored from folders, which the run does not hold." in page.read_text()
+    assert "keep_estimates" not in page.read_text()  # there is no config
     for key in KEYS:
         pair = {"estimate": folders.estimates[key], "reference": folders.references[key]}
         assert folders.value("estimates", key, "snr") == pytest.approx(snr(**pair), abs=1e-6)
