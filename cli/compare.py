@@ -99,9 +99,7 @@ def compare(
     corpus: Corpus = None,
 ) -> None:
     """Compare a candidate run with a base run, on the trials of both."""
-    from ..core.allocator import keep_freed_memory, share_freed_memory
-
-    share_freed_memory()
+    from ..core.allocator import keep_freed_memory
     from ..reports.compare.compare_runs import CompareOptions, compare_runs
     from ..reports.compare.console import print_comparison
     from ..reports.compare.gates import parse_gates

@@ -85,10 +85,11 @@ def summed_differences(
     low, high, p_values = (np.full(n_pairs, np.nan) for _ in range(3))
     usable = np.asarray(np.isfinite(totals).all(axis=0) & (sizes > 0).any(axis=0), np.bool_)
     for which, clusters in _same_clusters(sizes, usable):
-        own = totals[np.ix_(clusters, which)], sizes[np.ix_(clusters, which)]
-        p_values[which] = sign_flip_p_values(own[0], rng=draws.generator("flips"), flips=draws.flips)
+        own = totals[np.ix_(clusters, which)]
+        p_values[which] = sign_flip_p_values(own, rng=draws.generator("flips"), flips=draws.flips)
         wanted = np.ones(len(which), np.bool_) if bounded is None else bounded[which]
-        low[which[wanted]], high[which[wanted]] = _intervals(own[0][:, wanted], own[1][:, wanted], draws)
+        some = own[:, wanted], sizes[np.ix_(clusters, which[wanted])]
+        low[which[wanted]], high[which[wanted]] = _intervals(*some, draws)
     with np.errstate(invalid="ignore"):  # 0/0: the mean of nothing is NaN
         # Contiguous: a sum down a column rounds otherwise with another number of columns.
         means = np.ascontiguousarray(totals.T).sum(axis=1) / sizes.sum(axis=0)
@@ -165,9 +166,10 @@ class _PairSums:
         for i, names in enumerate(pairs):
             left, right = (self._columns.get(name, self._nothing) for name in names)
             both = ~np.isnan(left) & ~np.isnan(right)
+            own = slice(None) if both.all() else both  # mostly all, which need no copies
             with np.errstate(invalid="ignore"):  # two infinite values have no difference
-                differences = (left[both] - right[both]) * self._weights[both]
-            totals[i] = np.bincount(self._codes[both], weights=differences, minlength=self._n_clusters)
+                differences = (left[own] - right[own]) * self._weights[own]
+            totals[i] = np.bincount(self._codes[own], weights=differences, minlength=self._n_clusters)
             sizes[i] = self._sizes_of(both)
             counts[i] = np.count_nonzero(both)
         return totals.T, sizes.T, counts
