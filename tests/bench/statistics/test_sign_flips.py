@@ -37,6 +37,20 @@ def test_p_values_of_a_group_are_those_of_a_normal_sum() -> None:
     assert group_size(2**17 - 1) == 2**17
 
 
+@pytest.mark.parametrize("scale", [0.1, 1e-150])
+def test_single_precision_decides_no_tie(scale: float) -> None:
+    """Sums of tenths often equal the observed one but for rounding, which hides it from single precision."""
+    totals = scale * np.random.default_rng(12).integers(-2, 3, size=(60, 5))
+    observed = np.abs(totals.sum(axis=0))
+    limits = observed - 1e-9 * np.abs(totals).sum(axis=0)
+    bits = np.random.default_rng(11).integers(2, size=(500, 60)).astype(np.uint8)
+    flipped = np.abs((2.0 * bits - 1.0) @ totals)
+    ties = np.isclose(flipped, observed, rtol=0.0, atol=1e-3 * scale).sum(axis=0)
+    assert (ties > 10).all()
+    found = sign_flips._Counter(totals, limits).count(bits)
+    assert found.tolist() == (flipped >= limits).sum(axis=0).tolist()
+
+
 def test_comparisons_far_apart_are_not_counted_and_have_the_same_p_value(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     totals = rng.normal([0.0, 0.1, 0.2, 2.0], 1.0, size=(400, 4))
