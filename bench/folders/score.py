@@ -206,8 +206,9 @@ def _score(
     # Not cached: `score` has no --fresh, which the author of a metric would need.
     sources = [trials.answers("estimates", files=files, sample=k) for k, files in enumerate((trials.files, *others))]
     with_references = bool(evaluation.plan.reference_values) and not trials.files.unreferenced
+    scores.announce((source, chunks) for source in sources)
     if trials.files.mixtures:
-        scores.score_mixtures(mixtures, chunks, then=None if with_references else sources[0])
+        scores.score_mixtures(mixtures, chunks)
     if with_references:
         references = trials.answers("references", identity=digest("files", "reference", fingerprint))
         scores.score_references(references, chunks)

@@ -105,6 +105,7 @@ class DatasetRun:
         scores = SetScores(self._evaluation, run_id=self._run_id, progress=progress, tags_of=tags_of, own=self._own)
         missing = self._missing()
         wanted = sorted({chunk for chunks in missing.values() for chunk in chunks})
+        scores.announce((self._sources[part], chunks) for part, chunks in missing.items())
         if plan.improvements and wanted:
             self._score_mixtures(scores, self._source(baseline), wanted)
         if plan.reference_values and wanted and not all(trial.recorded for trial in self._set.dataset.trials):

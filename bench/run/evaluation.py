@@ -148,9 +148,11 @@ class Evaluation:
         found = self._run(source, wanted, metrics=metrics, submitted=submitted)
         return (part for part in found if part is not None)
 
-    def begun(self, source: AnswerSource, wanted: Iterable[int]) -> Iterator[ChunkScores]:
+    def begun(
+        self, source: AnswerSource, wanted: Iterable[int], *, submitted: Callable[[], None]
+    ) -> Iterator[ChunkScores]:
         """As `run`, with the first chunks under way when this returns."""
-        found = self._run(source, wanted)
+        found = self._run(source, wanted, submitted=submitted)
         first = next(found, None)
         return chain([] if first is None else [first], (part for part in found if part is not None))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from ..scoring.scorer import improvements, reference_values
 from .evaluation import ChunkScores, Evaluation
 from .nearest_source import nearest_tag
 from .trial_set import AnswerSource
+
+Coming = tuple[AnswerSource, Sequence[int]]
+"""A source of answers, and the chunks that are wanted of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,28 +52,23 @@ class SetScores:
         self._mixture: dict[str, list[Score]] = {}
         self._mixture_identity = ""
         self._reference: dict[str, list[Score]] = {}
+        self._coming: deque[Coming] = deque()
         self._begun: dict[tuple[str, int], Iterator[ChunkScores]] = {}
 
-    def score_mixtures(
-        self,
-        source: AnswerSource,
-        chunks: Sequence[int],
-        *,
-        metrics: Sequence[Metric] | None = None,
-        then: AnswerSource | None = None,
-    ) -> None:
-        """Score the unprocessed mixtures, which the source answers with, by base metrics (None: those of the plan).
+    def announce(self, coming: Iterable[Coming]) -> None:
+        """Name the chunks of sources that `rows` is called for later, in order.
 
-        Args:
-            then: its chunks, which `rows` is called for next, begin while the last mixtures are scored.
+        The first ones of each begin while the last scores before them are waited for, so that processes for metrics of
+        one file need not wait for the next system.
         """
+        self._coming = deque(coming)
 
-        def begin() -> None:
-            if then is not None:
-                self._begun[then.identity, then.sample] = self._evaluation.begun(then, chunks)
-
+    def score_mixtures(
+        self, source: AnswerSource, chunks: Sequence[int], *, metrics: Sequence[Metric] | None = None
+    ) -> None:
+        """Score the unprocessed mixtures, which the source answers with, by base metrics (None: those of the plan)."""
         self._mixture_identity = source.identity
-        self._mixture = self._scores("mixture scores", source, chunks, metrics, submitted=begin)
+        self._mixture = self._scores("mixture scores", source, chunks, metrics)
 
     def score_references(self, source: AnswerSource, chunks: Sequence[int]) -> None:
         """Score the references themselves, which the source answers with, by the metrics that show this value."""
@@ -89,24 +88,29 @@ class SetScores:
                 advance(len(part.trials))
 
     def _scores(
-        self,
-        what: str,
-        source: AnswerSource,
-        chunks: Sequence[int],
-        metrics: Sequence[Metric] | None,
-        submitted: Callable[[], None] = lambda: None,
+        self, what: str, source: AnswerSource, chunks: Sequence[int], metrics: Sequence[Metric] | None
     ) -> dict[str, list[Score]]:
         found: list[Score] = []
         with self._progress(what, chunks) as advance:
-            for part in self._evaluation.run(source, chunks, metrics=metrics, submitted=submitted):
+            for part in self._evaluation.run(source, chunks, metrics=metrics, submitted=self._begin_next):
                 found += part.scores
                 advance(len(part.trials))
         return _by_trial(found)
 
+    def _begin_next(self) -> None:
+        """Begin with the next source that is announced, unless one is begun; the mixtures are scored once."""
+        while self._coming and not self._begun:
+            source, chunks = self._coming.popleft()
+            if chunks and source.identity != self._mixture_identity:
+                begun = self._evaluation.begun(source, chunks, submitted=self._begin_next)
+                self._begun[source.identity, source.sample] = begun
+
     def _parts(self, source: AnswerSource, chunks: Sequence[int]) -> Iterator[ChunkScores]:
+        if self._coming and self._coming[0][0] is source:
+            self._coming.popleft()
         if not self._mixture or source.identity != self._mixture_identity:
             begun = self._begun.pop((source.identity, source.sample), None)
-            yield from self._evaluation.run(source, chunks) if begun is None else begun
+            yield from begun or self._evaluation.run(source, chunks, submitted=self._begin_next)
             return
         for chunk in chunks:
             trials = self._evaluation.chunks[chunk]

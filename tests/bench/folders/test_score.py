@@ -132,9 +132,11 @@ def test_estimates_begin_while_the_last_mixtures_are_scored(folders: Folders, mo
     begun: list[str] = []
 
     class Watched(Evaluation):
-        def begun(self, source: AnswerSource, wanted: Iterable[int]) -> Iterator[ChunkScores]:
+        def begun(
+            self, source: AnswerSource, wanted: Iterable[int], *, submitted: Callable[[], None]
+        ) -> Iterator[ChunkScores]:
             begun.append(source.identity)
-            return super().begun(source, wanted)
+            return super().begun(source, wanted, submitted=submitted)
 
     def scored(out: str, chunk_trials: int) -> pd.DataFrame:
         monkeypatch.setattr(score_module, "CHUNK_TRIALS", chunk_trials)

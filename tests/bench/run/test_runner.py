@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from tsebench.bench.inference.ask import Inference
 from tsebench.bench.outcome import Score
 from tsebench.bench.run import evaluation as evaluation_module
 from tsebench.bench.run.estimate_store import SystemAnswers
-from tsebench.bench.run.evaluation import Evaluation
+from tsebench.bench.run.evaluation import ChunkScores, Evaluation
 from tsebench.bench.run.record import read_record
 from tsebench.bench.run.runner import RunOptions, run
+from tsebench.bench.run.set_scores import SetScores
 from tsebench.bench.scoring.cache import ScoreCache
 from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
@@ -159,6 +160,36 @@ def test_batches_that_are_begun_ahead_change_no_row(
     shard.unlink()
     go(tmp_path / "b", ragged, systems=systems)
     assert_same(tmp_path / "a", tmp_path / "b")
+
+
+def test_each_system_begins_while_the_last_scores_before_it_are_awaited(
+    ragged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mixtures, which are scored first, are not scored again; a run that goes on begins with what is missing."""
+    systems, begun = ("scripted", "mixture", "silence", "oracle_irm"), list[tuple[str, list[int]]]()
+    original = Evaluation.begun
+
+    def watched(
+        self: Evaluation, source: SystemAnswers, wanted: list[int], *, submitted: Callable[[], None]
+    ) -> Iterator[ChunkScores]:
+        begun.append((source.identity, wanted))
+        return original(self, source, wanted, submitted=submitted)
+
+    with monkeypatch.context() as alone:
+        alone.setattr(SetScores, "announce", lambda *_: None)
+        go(tmp_path / "a", ragged, systems=systems, fresh=True)
+    monkeypatch.setattr(Evaluation, "begun", watched)
+    result = go(tmp_path / "b", ragged, systems=systems, fresh=True)
+    assert_same(tmp_path / "a", tmp_path / "b")
+    identities = {name: facts.identity for name, facts in result.record.systems.items()}
+    every = begun[0][1]
+    assert begun == [(identities[name], every) for name in ("scripted", "silence", "oracle_irm")]
+    begun.clear()
+    for name in ("scripted", "oracle_irm"):
+        max((tmp_path / "b" / "rows").glob(f"*-{name}-*")).unlink()
+    go(tmp_path / "b", ragged, systems=systems)
+    assert_same(tmp_path / "a", tmp_path / "b")
+    assert begun == [(identities[name], every[-1:]) for name in ("scripted", "oracle_irm")]
 
 
 @pytest.mark.parametrize("rate_hz", [None, 8000, 11025])
