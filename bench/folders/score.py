@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from ..run.record import RunRecord
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
-MANY_TRIALS = 100
-"""From so many on it pays to start workers for batched metrics alone."""
+MANY_TRIALS, FED_WORKERS = 100, 4
+"""Workers compute batched metrics, too, from so many trials on, because they share the work; where they have metrics of
+one file, if there are more of them than the calling process can feed while it computes these itself."""
 _WAIT_S = 60.0  # for another process that writes its rows
 
 
@@ -130,16 +131,15 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     plan = plan_metrics(choices, context=MetricContext(device=device), watch=True)
     check_needs([(plan, _offer(mixtures, options, referenced=referenced))], fixes=OF_FILES)
     with FilePool(options.jobs, notify=options.say) as pool, ExitStack() as stack:
-        early = (*plan.of_files, *of_workers(plan.metrics))
         if plan.of_files:
-            pool.start(early)  # the workers import their packages while headers are compared
+            pool.start(plan.of_files)  # the workers import their packages while headers are compared
             stack.enter_context(spared_threads(options.jobs))
         samples = _samples(estimates, references, mixtures, options)
         files = samples[0]
         many = len(samples) * len(files.keys) >= MANY_TRIALS
-        in_workers = device == "cpu" and options.jobs > 0 and (many or bool(plan.of_files))
-        if in_workers and not plan.of_files:
-            pool.start(early)
+        in_workers = device == "cpu" and (options.jobs > FED_WORKERS if plan.of_files else many and options.jobs > 0)
+        if in_workers:
+            pool.start(of_workers(plan.metrics))
         record = _record(samples, options, plan, device)
         make_folder(options.out / ROWS)
         trials = _trials(files)

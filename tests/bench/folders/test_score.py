@@ -158,10 +158,13 @@ def test_estimates_begin_while_the_last_mixtures_are_scored(folders: Folders, mo
     assert begun == [""] * 3
 
 
-def test_workers_compute_all_metrics_of_many_trials(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("metrics", "number"), [(("sdri", "stoi"), "MANY_TRIALS"), (("sdri", "pesq"), "FED_WORKERS")])
+def test_workers_compute_all_metrics_of_many_trials_and_where_they_are_many(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, metrics: tuple[str, ...], number: str
+) -> None:
     def scored(out: str, jobs: int) -> pd.DataFrame:
         options = score_module.ScoreOptions(
-            out=folders.root / out, metrics=("sdri", "stoi"), jobs=jobs, cache=folders.root / out / "cache"
+            out=folders.root / out, metrics=metrics, jobs=jobs, cache=folders.root / out / "cache"
         )
         places = {"estimates": "est", "references": "ref", "mixtures": "mix"}
         score_module.score_folders(**{name: folders.root / place for name, place in places.items()}, options=options)
@@ -169,7 +172,7 @@ def test_workers_compute_all_metrics_of_many_trials(folders: Folders, monkeypatc
         return rows.drop(columns="run_id")
 
     few = scored("few", 2)
-    monkeypatch.setattr(score_module, "MANY_TRIALS", 1)
+    monkeypatch.setattr(score_module, number, 1)
     here = scored("here", 0)
     monkeypatch.setattr(scorer_module, "batch_outcomes", None)  # nothing is computed here
     elsewhere = scored("elsewhere", 2)
