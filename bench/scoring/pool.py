@@ -134,9 +134,10 @@ class FilePool:
     def _call(self, payload: bytes) -> Outcome:
         """Have a worker do a task that has none yet; another one if the task before it brings the worker down."""
         while not self._dropped.is_set():
-            worker = self._placed()
+            worker, outcome = self._placed(), None
             try:
-                outcome = None if self._dropped.is_set() else worker.call(payload, self._time_limit_s)
+                if not self._dropped.is_set():
+                    outcome = worker.call(payload, self._time_limit_s)
             finally:
                 with self._changed:
                     self._tasks[worker] = self._tasks.pop(worker) - 1
