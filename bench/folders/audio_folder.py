@@ -17,7 +17,7 @@ _NOT_READ = UNREAD_SUFFIXES | frozenset(_OTHER_KINDS.split())
 
 
 class KeyedPaths(Mapping[str, Path]):
-    """KeyedPaths by key, held as texts: paths of ten thousand files take ten times the memory."""
+    """Paths by key, held as texts, which take a tenth of their memory."""
 
     def __init__(self, paths: Iterable[tuple[str, Path]] = ()) -> None:
         self._texts = {key: str(path) for key, path in paths}
@@ -107,7 +107,7 @@ def unlike_names(wanted: Collection[str], found: Collection[str]) -> str:
 
 
 def _unread(tree: FileTree, found: Collection[str]) -> dict[str, str]:
-    """KeyedPaths of files that are not read, by key, where no other file has the key."""
+    """Paths of files that are not read, by key, where no other file has the key."""
     keyed = ((key_of(PurePosixPath(path).with_suffix("").as_posix()), path) for path in tree.of(_NOT_READ))
     return {key: path for key, path in keyed if key not in found}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,11 +11,11 @@ from ...core.arrays import Array
 from ..metrics.protocol import BatchMetric, Metric, Signals, takes_arrays
 from ..outcome import Outcomes
 from .guarded_metrics import batch_outcomes
+from .worker import UNSENDABLE, packed
 
 MOST_TRIALS, MOST_SAMPLES = 8, 1 << 21
-"""Of a job: so many that calls of NumPy cost little beside what they compute, and so few that all workers are busy to
-the end."""
-_OF_THE_SCRIPT = b"__main__"
+"""Limits of one job: with more trials the last jobs would leave workers idle, with fewer the overhead of NumPy's calls
+would count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +47,8 @@ def of_workers(metrics: Sequence[Metric]) -> tuple[BatchMetric, ...]:
 
 def _can_cross(metric: BatchMetric) -> bool:
     try:
-        return takes_arrays(metric) and _OF_THE_SCRIPT not in pickle.dumps(metric)
-    except (pickle.PicklingError, AttributeError, TypeError, RecursionError):
+        return takes_arrays(metric) and packed(metric) is not None
+    except UNSENDABLE:
         return False
 
 

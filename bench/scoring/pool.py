@@ -10,7 +10,6 @@ the other tasks go on undisturbed.
 
 from __future__ import annotations
 
-import pickle
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,12 +19,12 @@ from types import TracebackType
 
 from ...core.progress import Notify, silent
 from ..outcome import CRASHED, Job, Outcome, Outcomes, attempt, failed, raised
+from .worker import UNSENDABLE, packed
 from .worker_process import START_TRIES, WorkerProcess, WorkerStartError
 
 TIME_LIMIT_S = 120.0
 TASKS = 2
 """Tasks that a worker may have: one that it computes, and the next."""
-_OF_THE_SCRIPT = b"__main__"
 
 
 class FilePool:
@@ -113,10 +112,10 @@ class FilePool:
 
     def _run(self, job: Job) -> Outcome:
         try:
-            payload = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
-        except (pickle.PicklingError, AttributeError, TypeError, RecursionError) as error:
-            return self._not_placed(raised(error))  # the metric cannot be sent to a worker
-        if _OF_THE_SCRIPT in payload:  # a class of the calling script or notebook, which a worker could not import
+            payload = packed(job)
+        except UNSENDABLE as error:
+            return self._not_placed(raised(error))
+        if payload is None:
             return self._not_placed(attempt(job))
         outcome = self._call(payload)
         if _crashed(outcome) and not self._dropped.is_set():

@@ -16,6 +16,9 @@ from ...core.allocator import keep_freed_memory
 from ..outcome import attempt
 
 READY = b"ready"
+UNSENDABLE = (pickle.PicklingError, AttributeError, TypeError, RecursionError)
+"""Errors of what cannot be pickled."""
+_OF_THE_SCRIPT = b"__main__"
 _LENGTH = struct.Struct("<Q")
 FRAME_HEAD = _LENGTH.size
 """Bytes before the payload of a frame."""
@@ -33,6 +36,15 @@ def serve() -> None:
                 write_frame(replies, pickle.dumps(attempt(payload)))
         except BrokenPipeError:
             os._exit(0)  # the parent was killed; closing the pipe would raise once more
+
+
+def packed(thing: object) -> bytes | None:
+    """What is sent to a worker; None for code of the calling script or notebook, which a worker could not import.
+
+    Raises one of `UNSENDABLE`.
+    """
+    payload = pickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
+    return None if _OF_THE_SCRIPT in payload else payload
 
 
 def write_frame(stream: IO[bytes], payload: bytes) -> None:

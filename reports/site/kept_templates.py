@@ -1,7 +1,7 @@
 """Compiled templates of pages, kept for later reports.
 
-They are code that is run as it is. The folder of cached scores may be shared by several people, so only a folder in it
-that belongs to this user, and that nobody else may write to or read, is used.
+They are code that runs as it is. Several people may share the folder of cached scores, so a folder in it is used only
+if it belongs to this user and nobody else may read it or write into it.
 """
 
 from __future__ import annotations

@@ -397,6 +397,21 @@ def test_two_systems_or_sets_of_one_name_are_refused(sounds: Path, tmp_path: Pat
 # ---------------------------------------------------------------- memory
 
 
+def one_by_one(sounds: Path, pool: FilePool, cache: Path, **options: Any) -> Iterator[Any]:
+    """Scores of twelve chunks of one trial each."""
+    evaluation = Evaluation(
+        load_dataset(sounds),
+        plan_metrics(["snr"]),
+        device="cpu",
+        pool=pool,
+        cache=ScoreCache(cache),
+        chunk_trials=1,
+        **options,
+    )
+    source = SystemAnswers(Scripted(), device="cpu", batch_size=8, sample_rate_hz=8000)
+    return evaluation.run(source, range(12))
+
+
 def test_chunks_in_flight_are_bounded(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the set: a few chunks loaded, a few being scored."""
     waiting, most, rendered = 0, 0, 0
@@ -428,16 +443,7 @@ def test_chunks_in_flight_are_bounded(sounds: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Pending, "done", False)  # as if the pool were slow
     monkeypatch.setattr(Dataset, "__getitem__", counted)
     with FilePool(0) as pool:
-        evaluation = Evaluation(
-            load_dataset(sounds),
-            plan_metrics(["snr"]),
-            device="cpu",
-            pool=pool,
-            cache=ScoreCache(tmp_path / "c"),
-            chunk_trials=1,
-        )
-        source = SystemAnswers(Scripted(), device="cpu", batch_size=8, sample_rate_hz=8000)
-        parts: Iterator[Any] = evaluation.run(source, range(12))
+        parts = one_by_one(sounds, pool, tmp_path / "c")
         first = next(parts)
         assert first.chunk == 0
         assert rendered <= 2 * (AHEAD + 1)
@@ -460,17 +466,7 @@ def test_several_threads_load_chunks_for_a_gpu_and_scores_are_the_same(
     found = []
     for loaders in (1, 3):
         with FilePool(0) as pool:
-            evaluation = Evaluation(
-                load_dataset(sounds),
-                plan_metrics(["snr"]),
-                device="cpu",
-                pool=pool,
-                cache=ScoreCache(tmp_path / str(loaders)),
-                chunk_trials=1,
-                loaders=loaders,
-            )
-            source = SystemAnswers(Scripted(), device="cpu", batch_size=8, sample_rate_hz=8000)
-            found.append(list(evaluation.run(source, range(12))))
+            found.append(list(one_by_one(sounds, pool, tmp_path / str(loaders), loaders=loaders)))
         monkeypatch.setattr(Dataset, "__getitem__", met)
     assert found[0] == found[1]
     assert [part.chunk for part in found[1]] == list(range(12))
