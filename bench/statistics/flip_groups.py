@@ -10,18 +10,26 @@ no more than one over 2^g independent assignments.
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import hadamard
 
 from ...core.prefetch import ahead
 from ...core.processors import usable_processors
 from .resampling import FloatArray
 
 _LOW = 14  # bits of a code that are transformed at once
-_MATRICES = tuple(hadamard(side).astype(np.float64) for side in (16, 32, 32))  # their Kronecker product transforms 2^14
 _COLUMNS = 8  # that are transformed at once
 _THREADS = min(4, usable_processors())
+
+
+def _matrix(bits: int) -> FloatArray:
+    """Hadamard matrix [2^bits, 2^bits] of Sylvester's construction."""
+    return reduce(np.kron, [np.array([[1.0, 1.0], [1.0, -1.0]])] * bits)
+
+
+_MATRICES = tuple(_matrix(bits) for bits in (4, 5, 5))  # their Kronecker product transforms 2^14
 
 
 def group_size(flips: int) -> int:

@@ -12,9 +12,9 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from ...datasets.seeding import generator
+from .student import normal_tail, t_quantile
 
 FloatArray = NDArray[np.float64]
 
@@ -131,8 +131,8 @@ def expanded_intervals(values: FloatArray, *, n_clusters: int, level: float) -> 
     if n_clusters < 2:
         return np.full((2, values.shape[1]), np.nan)
     # Hesterberg 2015: the tails that make a normal quantile as wide as t's with K − 1.
-    quantile = special.stdtrit(n_clusters - 1, (1.0 - level) / 2.0)
-    tail = float(special.ndtr(math.sqrt(n_clusters / (n_clusters - 1)) * quantile))
+    quantile = t_quantile(level=level, freedom=n_clusters - 1)
+    tail = normal_tail(math.sqrt(n_clusters / (n_clusters - 1)) * quantile)
     if np.isnan(values).all():
         return np.full((2, values.shape[1]), np.nan)
     return np.asarray(np.nanquantile(values, [tail, 1.0 - tail], axis=0), np.float64)

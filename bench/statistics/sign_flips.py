@@ -22,10 +22,10 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from .flip_groups import group_p_values, group_size
 from .resampling import FloatArray
+from .student import normal_tail
 
 FLIPS = 9999
 """Random sign assignments where 2^K are too many."""
@@ -85,7 +85,8 @@ def _reachable(totals: FloatArray, limits: FloatArray, flips: int) -> NDArray[np
     """
     with np.errstate(invalid="ignore", divide="ignore"):  # columns of zeros
         distances = limits / np.sqrt(np.square(totals).sum(axis=0))
-    return np.asarray(~(flips * _TAIL * special.ndtr(-distances) < _NEVER), np.bool_)
+    tails = np.array([normal_tail(distance) for distance in distances.tolist()], np.float64)
+    return np.asarray(~(flips * _TAIL * tails < _NEVER), np.bool_)
 
 
 def exchange_p_value(
