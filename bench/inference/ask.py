@@ -17,6 +17,7 @@ from ...datasets.types import Query, Truth
 from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
 from ...systems.shared.batches import full_float32
 from .answer import Answer
+from .batch_sizes import BatchSize, BatchSizes, with_memory_use
 from .batching import Item, as_taken_by, bucket
 from .extraction_rows import activities_of, estimates_of, failure_reasons, gpus_of, probabilities_of, transcripts_of
 from .isolation import Isolated
@@ -93,10 +94,10 @@ def check_channels(card: SystemCard, batch: QueryBatch) -> None:
 
 
 class Inference:
-    """Runs one system over trials, in batches of at most `batch_size` that shrink when memory runs out."""
+    """Runs one system over trials, in batches as `BatchSizes` cuts them."""
 
-    def __init__(self, system: AnySystem, *, device: str, batch_size: int) -> None:
-        self._system, self._device, self.batch_size = system, device, batch_size
+    def __init__(self, system: AnySystem, *, device: str, batch_size: BatchSize) -> None:
+        self._system, self._device, self.sizes = system, device, BatchSizes(batch_size)
         self._generators = OwnGenerators()
 
     def begin(self, items: Sequence[Item]) -> Answering:
@@ -114,7 +115,7 @@ class Inference:
 
     def bucket(self, items: Sequence[Item]) -> list[list[Item]]:
         """Batches of trials at the system's rate."""
-        return bucket(items, batch_size=self.batch_size, equal_lengths=not self._system.card.padding_neutral)
+        return bucket(items, fit=self.sizes.fit, equal_lengths=not self._system.card.padding_neutral)
 
     @torch.inference_mode()
     def begin_batch(self, items: Sequence[Item]) -> Callable[[], dict[int, Answer]]:
@@ -125,7 +126,9 @@ class Inference:
         queries = [_own_query(item.query) if on_cpu else item.query for item in items]
         batch = collate(queries, device=self._device)
         with self._generators.installed():
-            extraction = ask(self._system, batch, [item.truth for item in items])
+            truths = [item.truth for item in items]
+            extraction, use = with_memory_use(lambda: ask(self._system, batch, truths), self._device)
+        self.sizes.measured(items, use)
         return self._answers(extraction, batch, items)
 
     def _begin_elsewhere(self, system: Isolated, items: Sequence[Item]) -> Callable[[], dict[int, Answer]]:
@@ -136,7 +139,9 @@ class Inference:
 
         @torch.inference_mode()
         def finish() -> dict[int, Answer]:
-            return self._answers(reply.result(), batch, items)()
+            extraction = reply.result()
+            self.sizes.measured(items, reply.memory)
+            return self._answers(extraction, batch, items)()
 
         return finish
 
@@ -226,7 +231,7 @@ class Answering:
         if len(batch) == 1:
             self._answers[batch[0].index] = Answer(failure=result.reason)
         elif isinstance(result.error, torch.OutOfMemoryError):
-            self._inference.batch_size = min(self._inference.batch_size, len(batch) // 2)
+            self._inference.sizes.halve(len(batch))
             rest = [item for waiting in [batch, *self._batches] for item in waiting]
             self._batches = self._inference.bucket(rest)
         else:

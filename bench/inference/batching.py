@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -30,8 +30,10 @@ class Item:
         return int(self.query.mixture.shape[0]), self.query.reference_channel
 
 
-def bucket(items: Sequence[Item], *, batch_size: int, equal_lengths: bool = False) -> list[list[Item]]:
-    """Sort by length and cut into batches of one number of channels.
+def bucket(
+    items: Sequence[Item], *, fit: Callable[[Sequence[Item]], bool], equal_lengths: bool = False
+) -> list[list[Item]]:
+    """Sort by length and cut into batches of one number of channels, each as large as `fit` allows.
 
     With `equal_lengths` only items of one length are together, for systems whose answer depends on the padding.
     """
@@ -39,7 +41,7 @@ def bucket(items: Sequence[Item], *, batch_size: int, equal_lengths: bool = Fals
     for item in sorted(items, key=lambda item: (*item.channels, item.length, item.index)):
         last = batches[-1] if batches else []
         alike = bool(last) and last[0].channels == item.channels
-        if alike and len(last) < batch_size and not (equal_lengths and last[0].length != item.length):
+        if alike and not (equal_lengths and last[0].length != item.length) and fit([*last, item]):
             last.append(item)
         else:
             batches.append([item])

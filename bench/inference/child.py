@@ -22,6 +22,7 @@ from ...datasets.types import Truth
 from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, SystemCard
 from ...systems.registry import SYSTEMS, load_system
 from .ask import Failure, ask, guarded
+from .batch_sizes import with_memory_use
 from .extraction_rows import failure_reasons
 from .frames import FrameReader, error_fields, send, taken_apart
 from .labelled import Outputs, labelled_outputs
@@ -106,7 +107,7 @@ class _Answers:
     def _extract(self, system: AnySystem, *, batch: QueryBatch, truths: Sequence[Truth]) -> dict[str, Any]:
         on_device = _moved(batch, self._device)
         untouched = on_device.mixture.clone()
-        extraction = ask(system, on_device, truths)
+        extraction, use = with_memory_use(lambda: ask(system, on_device, truths), self._device)
         rows = _rows(extraction, batch)
         outputs = labelled_outputs(extraction, size=len(batch.ids), length=batch.mixture.shape[-1])
         signals = [each.signal for own in outputs for each in own or ()]
@@ -131,6 +132,7 @@ class _Answers:
             "outputs": None if extraction.outputs is None else [self._put(own or ()) for own in outputs],
             "failures": failure_reasons(extraction, batch),
             "mixture_changed": not untouched.equal(on_device.mixture),
+            "memory": None if use is None else asdict(use),
         }
 
     def _put(self, outputs: Outputs) -> list[tuple[str, dict[str, Any]]]:

@@ -7,20 +7,10 @@ with its process, and the process with the run, however that ends.
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import uuid
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,16 +19,13 @@ from ...core.errors import ConfigError, ExtractionError, TsebenchError
 from ...core.text import safe_text
 from ...datasets.types import Truth
 from ...systems.protocol import Extraction, LabelledOutput, QueryBatch, SystemCard
-from .frames import FrameReader, error_of, send, with_tensors
-from .process_group import MARK, GroupGuard
+from .batch_sizes import MemoryUse
+from .frames import error_of, with_tensors
 from .shared_memory import SharedMemory
+from .system_process import ProcessEndedError, SystemProcess
 
 START_LIMIT_S = 60.0
 """A constructor has at least this time, and otherwise the time limit of a batch."""
-
-_TICK_S = 0.25
-_FAREWELL_S = 2.0
-_SERVE = "from tsebench.bench.inference.child import serve; serve"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,100 +47,17 @@ class SystemJob:
     streaming: bool = False
 
 
-class ProcessEndedError(Exception):
-    """A process crashed or was ended; the message is the reason of a row."""
-
-
-class SystemProcess:
-    """The parent's side of one process; `busy` while a reply is due."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        self.inbox, self.outbox = SharedMemory(), SharedMemory()
-        mark = uuid.uuid4().hex
-        descriptors = (theirs.fileno(), self.inbox.descriptor, self.outbox.descriptor)
-        path = [folder or str(Path.cwd()) for folder in sys.path]
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", f"import sys; sys.path[:] = {path!r}; {_SERVE}{descriptors!r}"],
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, MARK: mark},
-                pass_fds=descriptors,
-                start_new_session=True,
-            )
-        self._guard = GroupGuard(self._process.pid, mark)
-        self._socket, self._reader = ours, FrameReader(ours)
-        self._socket.settimeout(_TICK_S)
-        self.alive, self.busy = True, False
-
-    def send(self, payload: bytes) -> None:
-        """Send a request.
-
-        Raises:
-            ProcessEndedError: the process is gone or takes nothing.
-        """
-        self.busy = True
-        self._socket.settimeout(_FAREWELL_S)
-        try:
-            send(self._socket, payload)
-        except OSError:
-            raise self._ended() from None
-        finally:
-            if self.alive:
-                self._socket.settimeout(_TICK_S)
-
-    def receive(self, time_limit_s: float) -> dict[str, Any]:
-        """The reply to a request.
-
-        Raises:
-            ProcessEndedError: the process crashed, or did not reply in time.
-        """
-        latest = time.monotonic() + time_limit_s
-        while time.monotonic() < latest:
-            try:
-                if (frame := self._reader.read()) is not None:
-                    reply: dict[str, Any] = json.loads(frame)
-                    self.busy = False
-                    return reply
-            except TimeoutError:
-                if self._process.poll() is not None:  # also if a process that it started still holds the socket
-                    raise self._ended() from None
-            except (EOFError, OSError, ValueError):
-                raise self._ended() from None
-        self.close(at_once=True)
-        raise ProcessEndedError(f"time_limit: no answer within {time_limit_s:g} s; raise time_limit_s")
-
-    def close(self, *, at_once: bool = False) -> None:
-        """End the process and all that it started."""
-        if not self.alive:
-            return
-        self.alive = False
-        self._socket.close()
-        if not (at_once or self.busy):
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_FAREWELL_S)
-        self._guard.close()
-        self._process.wait()
-        self.inbox.close()
-        self.outbox.close()
-
-    def _ended(self) -> ProcessEndedError:
-        """The reason why the process is gone."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_FAREWELL_S)
-        code = self._process.returncode
-        self.close(at_once=True)
-        if code is None:
-            return ProcessEndedError("crashed: it closed its connection to the run")
-        return ProcessEndedError(f"crashed: {_signal_name(-code) if code < 0 else f'exit code {code}'}")
-
-
 class Reply:
-    """A batch that a process answers."""
+    """A batch that a process answers.
 
-    def __init__(self, wait: Callable[[], Extraction]) -> None:
-        self._wait: Callable[[], Extraction] | None = wait
+    Attributes:
+        memory: what the batch took of a GPU, once it is answered.
+    """
+
+    def __init__(self, wait: Callable[[], tuple[Extraction, MemoryUse | None]]) -> None:
+        self._wait: Callable[[], tuple[Extraction, MemoryUse | None]] | None = wait
         self._extraction: Extraction | None = None
+        self.memory: MemoryUse | None = None
         self._error: Exception | None = None
 
     def collect(self) -> None:
@@ -161,7 +65,7 @@ class Reply:
         wait, self._wait = self._wait, None
         if wait is not None:
             try:
-                self._extraction = wait()
+                self._extraction, self.memory = wait()
             except Exception as error:  # noqa: BLE001 - given to whoever asks for the result
                 self._error = error
 
@@ -205,7 +109,13 @@ class SystemHost:
         process = self._running()
         self._send(process, ("extract", {"batch": batch, "truths": list(truths) if self.privileged else []}))
         limit_s = self._time_limit_s
-        self._reply = Reply(lambda: _extraction(_answer(process, limit_s), process.outbox, batch))
+
+        def wait() -> tuple[Extraction, MemoryUse | None]:
+            reply = _answer(process, limit_s)
+            use = reply["memory"]
+            return extraction_of(reply, process.outbox, batch), None if use is None else MemoryUse(**use)
+
+        self._reply = Reply(wait)
         return self._reply
 
     def ask_for(self, what: str, **arguments: Any) -> Any:
@@ -308,7 +218,7 @@ def _answer(process: SystemProcess, time_limit_s: float) -> dict[str, Any]:
     return reply
 
 
-def _extraction(reply: Mapping[str, Any], memory: SharedMemory, batch: QueryBatch) -> Extraction:
+def extraction_of(reply: Mapping[str, Any], memory: SharedMemory, batch: QueryBatch) -> Extraction:
     """An answer with its tensors: on the CPU, or where the system left them if the batch was not on the CPU either."""
 
     def take(place: Mapping[str, Any]) -> torch.Tensor:
@@ -340,10 +250,3 @@ def _card(fields: Mapping[str, Any]) -> SystemCard:
             "classes": None if classes is None else tuple(classes),
         }
     )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

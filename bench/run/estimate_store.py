@@ -16,6 +16,7 @@ from ...datasets.signals.audio import info, read, write
 from ...systems.protocol import AnySystem, far_too_long, wrong_length
 from ..inference.answer import Answer
 from ..inference.ask import Inference, is_signal
+from ..inference.batch_sizes import BatchSize
 from ..inference.batching import Item
 from ..scoring.identity import Identity, identity_of
 from .estimate_files import estimate_path, sample_folder
@@ -36,7 +37,7 @@ class SystemAnswers:
         system: AnySystem,
         *,
         device: str,
-        batch_size: int,
+        batch_size: BatchSize,
         sample_rate_hz: int,
         folder: Path | None = None,
         identity: Identity | None = None,

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ...bench.config import DatasetSpec, RunConfig, SystemSpec
 from ...bench.given import Given
+from ...bench.run.evaluation import CHUNK_TRIALS
 from ...bench.run.runner import RunOptions, run
 from ...bench.scoring.plan import MetricSpec
 from ...core.allocator import keep_freed_memory
@@ -124,6 +125,7 @@ class RunAndBare:
             systems=(system,),
             metrics=tuple(MetricSpec(name=name) for name in METRICS),
             measure_cost=False,
+            batch_size=_batch_size(self._device),
         )
         options = RunOptions(
             out=self._place / out,
@@ -150,6 +152,11 @@ def _round(work: RunAndBare, what: str, say: Notify) -> tuple[TimeSpent, TimeSpe
     return found
 
 
+def _batch_size(device: str) -> int:
+    """Queries of a batch, also for the bare network; a GPU takes all trials of a chunk at once."""
+    return 8 if device == "cpu" else CHUNK_TRIALS
+
+
 def sizes(settings: Settings) -> tuple[NetworkSize, ...]:
     """The published network, and a small one for which everything else counts most."""
     full, small = (4, 64) if settings.quick else (6000, 6000) if settings.device.startswith("cuda") else (32, 1000)
@@ -173,9 +180,9 @@ def report(settings: Settings) -> str:
         [
             f"## Throughput of a run on {'a GPU' if on_gpu else 'the CPU'}",
             f"`tsebench run` with random weights on trials of two of the {source(settings)} at 8000 Hz, "
-            f"{', '.join(METRICS)}, batches of 8, {where} with {torch.get_num_threads()} threads; the run without its "
-            "start and report against the network alone on the same batches, and how much more time the run takes; the "
-            f"best of {rounds} rounds, in which both take turns.",
+            f"{', '.join(METRICS)}, batches of {_batch_size(settings.device)}, {where} with {torch.get_num_threads()} "
+            "threads; the run without its start and report against the network alone on the same batches, and how much "
+            f"more time the run takes; the best of {rounds} rounds, in which both take turns.",
             table(columns, lines),
         ]
     )

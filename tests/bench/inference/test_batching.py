@@ -6,31 +6,11 @@ import random
 
 import pytest
 import torch
+from helpers.asked import noise_item
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsebench.bench.inference.batching import Item, at_rate, bucket, resampled
-from tsebench.datasets.types import Clues, Query, Truth
-
-
-def make_item(index: int, length: int, *, rate_hz: int = 8000, present: bool = True) -> Item:
-    generator = torch.Generator().manual_seed(index)
-    mixture = torch.randn(1, length, generator=generator)
-    return Item(
-        index=index,
-        query=Query(
-            id=f"t{index}",
-            mixture=mixture,
-            sample_rate_hz=rate_hz,
-            clues=Clues(enrollments=(mixture[0, : length // 2],), classes=("a",), text="hello"),
-        ),
-        truth=Truth(
-            target=0.5 * mixture if present else None,
-            interferers=torch.cat([0.25 * mixture, 0.25 * mixture]),
-            active_classes=("a",),
-            transcript=None,
-        ),
-    )
+from tsebench.bench.inference.batching import at_rate, bucket, resampled
 
 
 @given(
@@ -40,8 +20,8 @@ def make_item(index: int, length: int, *, rate_hz: int = 8000, present: bool = T
     seed=st.integers(0, 100),
 )
 def test_every_item_is_in_one_batch(lengths: list[int], batch_size: int, equal_lengths: bool, seed: int) -> None:
-    items = [make_item(index, length) for index, length in enumerate(lengths)]
-    batches = bucket(items, batch_size=batch_size, equal_lengths=equal_lengths)
+    items = [noise_item(index, length) for index, length in enumerate(lengths)]
+    batches = bucket(items, fit=lambda batch: len(batch) <= batch_size, equal_lengths=equal_lengths)
     assert sorted(item.index for batch in batches for item in batch) == list(range(len(items)))
     assert all(1 <= len(batch) <= batch_size for batch in batches)
     flat = [item.length for batch in batches for item in batch]
@@ -53,20 +33,20 @@ def test_every_item_is_in_one_batch(lengths: list[int], batch_size: int, equal_l
         fewest = -(-len(lengths) // batch_size)
     assert len(batches) == fewest
     random.Random(seed).shuffle(items)
-    again = bucket(items, batch_size=batch_size, equal_lengths=equal_lengths)
+    again = bucket(items, fit=lambda batch: len(batch) <= batch_size, equal_lengths=equal_lengths)
     assert [[i.index for i in b] for b in again] == [[i.index for i in b] for b in batches]
 
 
 @pytest.mark.parametrize("rate_hz", [None, 8000])
 def test_an_item_at_its_own_rate_is_left_alone(rate_hz: int | None) -> None:
-    item = make_item(0, 100)
+    item = noise_item(0, 100)
     assert at_rate(item, rate_hz) is item
 
 
 @pytest.mark.parametrize("rate_hz", [16000, 11025, 4000])
 @pytest.mark.parametrize("present", [True, False])
 def test_all_signals_of_an_item_change_their_rate(rate_hz: int, present: bool) -> None:
-    item = make_item(3, 1001, present=present)
+    item = noise_item(3, 1001, present=present)
     moved = at_rate(item, rate_hz)
     length = -(-1001 * rate_hz // 8000)
     assert moved.length == length

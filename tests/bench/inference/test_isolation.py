@@ -15,7 +15,7 @@ import torch
 from helpers.forked import INSTEAD_OF_SUBPROCESS
 
 from tsebench.bench.cost.measure import measure_cost
-from tsebench.bench.inference import isolation
+from tsebench.bench.inference import isolation, system_process
 from tsebench.bench.inference.ask import Inference
 from tsebench.bench.inference.batching import Item
 from tsebench.bench.inference.isolation import Isolated, IsolatedOracle
@@ -154,7 +154,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def plugged(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Opens plug-ins in processes that are forked, and closes them at the end."""
-    monkeypatch.setattr(isolation, "subprocess", INSTEAD_OF_SUBPROCESS)
+    monkeypatch.setattr(system_process, "subprocess", INSTEAD_OF_SUBPROCESS)
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setattr(SYSTEMS, "_plug_ins", None)
     monkeypatch.setattr(SYSTEMS, "_scanned", False)
@@ -220,7 +220,7 @@ def test_memory_errors_halve_the_batch(plugged: Open) -> None:
     inference = Inference(system, device="cpu", batch_size=4)
     answers = inference.begin(ITEMS).finish()
     assert all(answer.failure is None for answer in answers.values())
-    assert inference.batch_size == 2
+    assert [len(batch) for batch in inference.bucket(ITEMS)] == [2, 2]
 
 
 def test_what_a_system_keeps_of_a_batch_stays_as_it_was(plugged: Open) -> None:
@@ -232,7 +232,7 @@ def test_what_a_system_keeps_of_a_batch_stays_as_it_was(plugged: Open) -> None:
 
 def test_an_oracle_gets_the_truth(plugged: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also that a process starts as it does outside of tests."""
-    monkeypatch.setattr(isolation, "subprocess", subprocess)
+    monkeypatch.setattr(system_process, "subprocess", subprocess)
     oracle = plugged("oracle_of_others")
     assert isinstance(oracle, IsolatedOracle)
     answers = Inference(oracle, device="cpu", batch_size=4).begin(ITEMS).finish()

@@ -12,7 +12,7 @@ import torch
 from tsebench.bench.inference.ask import Inference
 from tsebench.bench.inference.batching import Item
 from tsebench.bench.inference.child import _Answers
-from tsebench.bench.inference.isolation import _extraction
+from tsebench.bench.inference.isolation import extraction_of
 from tsebench.bench.inference.labelled import MOST_OUTPUTS
 from tsebench.bench.inference.shared_memory import SharedMemory
 from tsebench.datasets.batches import collate
@@ -100,7 +100,7 @@ def test_outputs_come_whole_from_another_process(system: Fake) -> None:
     outbox = SharedMemory()
     batch = collate([item.query for item in ITEMS])
     reply = _Answers(SharedMemory(), outbox)._extract(system, batch=batch, truths=[])
-    found = _extraction(reply, outbox, batch)
+    found = extraction_of(reply, outbox, batch)
     own = system.extract(batch)
     torch.testing.assert_close(found.estimate, own.estimate)
     if own.outputs is None:

@@ -14,7 +14,7 @@ import pytest
 from helpers.forked import INSTEAD_OF_SUBPROCESS
 
 from tsebench.bench.config import RunConfig
-from tsebench.bench.inference import isolation
+from tsebench.bench.inference import system_process
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.record import read_record, write_record
 from tsebench.bench.run.runner import RunOptions, run
@@ -56,7 +56,7 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TSEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TSEBENCH_CORPORA", "")
-    monkeypatch.setattr(isolation, "subprocess", INSTEAD_OF_SUBPROCESS)
+    monkeypatch.setattr(system_process, "subprocess", INSTEAD_OF_SUBPROCESS)
 
 
 class Program:
