@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
 import re
 import sys
@@ -16,6 +14,7 @@ import typer
 from typer import Option
 
 from .. import __version__
+from ..core.collector import collect_rarely
 from ..core.constraint_words import allowed, shown
 from ..core.errors import INTERRUPTED, INTERRUPTED_LINE, ConfigError, TsebenchError, suggest
 from .commands import load_commands
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point: errors become one line on standard error and an exit code."""
     given = [*arguments] if arguments is not None else None
     if given is None:
-        _collect_rarely()
+        collect_rarely()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may know no arrows or minus signs
@@ -102,15 +101,6 @@ def _working_folder() -> str:
         return str(Path.cwd())
     except OSError:  # it was removed
         return ""
-
-
-def _collect_rarely() -> None:
-    """Exclude the objects that imports create (about 100,000, all permanent) from collection.
-
-    Scanning them repeatedly, and once more at exit, takes over half a second.
-    """
-    gc.set_threshold(10_000, 20, 20)
-    atexit.register(gc.freeze)
 
 
 class _UsageFields(Protocol):

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import reduce
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError, TsebenchError, suggest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 PREFIX = "tsebench."
 """Every entry-point group of tsebench begins so."""
@@ -68,6 +70,8 @@ def load_plug_in(kind: str, point: EntryPoint) -> Any:
 
 def installed_groups() -> dict[str, list[EntryPoint]]:
     """Entry points of all installed packages whose group begins with `PREFIX`, by group."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import; worker processes do without
+
     groups = sorted(group for group in entry_points().groups if group.startswith(PREFIX))
     return {group: list(entry_points(group=group)) for group in groups}
 

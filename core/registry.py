@@ -6,13 +6,15 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .errors import ConfigError, DuplicateNameError, UnknownNameError
 from .plug_ins import load_plug_in, loading, package_of, plug_in_error
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -208,6 +210,8 @@ class Registry(Generic[T]):
 
     def _points(self) -> list[EntryPoint]:
         if self._plug_ins is None:
+            from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import; worker processes do without
+
             self._plug_ins = list(entry_points(group=self.group))
         return self._plug_ins
 

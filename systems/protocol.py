@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from ..core.arrays import is_tensor
 from ..datasets.batches import QueryBatch
 from ..datasets.types import ClueKind, Query, Truth
+from .shared.lengths import LENGTH_TOLERANCE_S, far_too_long, wrong_length
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,9 +34,6 @@ __all__ = [
     "why_not_streaming",
     "wrong_length",
 ]
-
-LENGTH_TOLERANCE_S = 0.010
-"""An estimate whose length is off by less is trimmed or padded, with a note; by more, it fails."""
 
 ACTIVITY_HOP_S = 0.010
 """Length of a frame of `Extraction.activity`."""
@@ -128,19 +126,6 @@ class SystemCard:
 def activity_frames(length: int, sample_rate_hz: int) -> int:
     """Frames of `Extraction.activity` that cover a mixture of `length` samples."""
     return math.ceil(length / (ACTIVITY_HOP_S * sample_rate_hz))
-
-
-def far_too_long(frames: int, length: int, sample_rate_hz: int) -> bool:
-    """Whether an estimate has so many more frames than its trial that it is not even decoded, moved or stored.
-
-    Its trial fails with the reason `length`, as after less.
-    """
-    return frames > 4 * length + sample_rate_hz
-
-
-def wrong_length(samples: int, length: int, other: str = "mixture") -> str:
-    """Reason of a trial whose estimate has another length than `other`, the signal that it belongs to."""
-    return f"length: estimate has {samples} samples, {other} has {length}"
 
 
 @dataclass(frozen=True, slots=True)

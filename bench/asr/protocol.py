@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
 from types import ModuleType
 from typing import Protocol
@@ -103,6 +102,8 @@ def import_package(module: str, *, distribution: str) -> ModuleType:
     Raises:
         ConfigError: it is not installed or does not import; the message names the extra.
     """
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow to import
+
     try:
         version(distribution)
         return import_module(module)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...core.arrays import Array, as_array, as_tensor, ended, namespace, zeros
-from ...systems.protocol import LENGTH_TOLERANCE_S, wrong_length
+from ...systems.shared.lengths import LENGTH_TOLERANCE_S, wrong_length
 from ..metrics.protocol import Answered, Facts, MetricInfo
 from ..outcome import NO_REFERENCE, TOO_SHORT, Outcome, failed, undefined
 

@@ -13,6 +13,7 @@ import sys
 from typing import IO
 
 from ...core.allocator import keep_freed_memory
+from ...core.collector import collect_rarely
 from ..outcome import attempt
 
 READY = b"ready"
@@ -27,6 +28,7 @@ FRAME_HEAD = _LENGTH.size
 def serve() -> None:
     """The worker's side: answer jobs from standard input until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt ends
+    collect_rarely()
     keep_freed_memory()  # PESQ frees some 600 pages with every signal
     with os.fdopen(os.dup(1), "wb") as replies:
         os.dup2(2, 1)  # what a package prints must not end up between the replies

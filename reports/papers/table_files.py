@@ -23,11 +23,10 @@ ours unless it is written. `cells: {KEY: null}` leaves a cell empty, `published:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import Field
 
@@ -38,6 +37,9 @@ from ...core.plug_ins import plug_in_error
 from ...core.registry import Registry
 from ...core.validation import StrictModel, parse
 from .paper_table import Claim, Measured, PaperCell, PaperRow, PaperTable, Quoted
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _FOLDER = Path(__file__).with_name("tables")
 _Key = TypeVar("_Key", Measured, Quoted)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tsebench.core import registry as registry_module
 from tsebench.core.errors import ConfigError, DuplicateNameError, TsebenchError, UnknownNameError
 from tsebench.core.registry import Registry
 
@@ -49,7 +48,7 @@ def _plug_in(monkeypatch: pytest.MonkeyPatch, **values: str) -> list[str]:
         asked.append(group)
         return [EntryPoint(name, value, group) for name, value in values.items()]
 
-    monkeypatch.setattr(registry_module, "entry_points", entry_points)
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     return asked
 
 
@@ -93,7 +92,7 @@ def test_a_plug_in_with_a_taken_name_costs_itself_alone(toys: Any, monkeypatch: 
 
 def test_two_packages_with_one_name_are_both_named(toys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     points = [EntryPoint("direct", "plug:thing", "g"), EntryPoint("direct", "other_plug:thing", "g")]
-    monkeypatch.setattr(registry_module, "entry_points", lambda group: points)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
     other = ModuleType("other_plug")
     other.thing = "other thing"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "other_plug", other)

@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ....core.packages import installed_version
 
 Samples = NDArray[np.float32]
 
@@ -88,7 +89,7 @@ def too_many_utterances(*, estimate: Samples, reference: Samples, sample_rate_hz
 @cache
 def _module() -> ctypes.PyDLL | None:
     """The compiled module of the package, or None where its functions cannot be called."""
-    if version("pesq") != _KNOWN_VERSION:
+    if installed_version("pesq") != _KNOWN_VERSION:
         return None
     try:
         module = ctypes.PyDLL(str(import_module("pesq.cypesq").__file__))

@@ -130,7 +130,7 @@ def test_other_packages_add_an_object_a_path_or_a_file(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "plugin_tables", raising=False)
     monkeypatch.setattr(
-        "tsebench.core.registry.entry_points",
+        "importlib.metadata.entry_points",
         lambda *, group: [EntryPoint("mine", value, group)] if group == "tsebench.paper_tables" else [],
     )
     tables = type(PAPER_TABLES)("paper table", package="none", group="tsebench.paper_tables")
