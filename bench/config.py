@@ -175,8 +175,8 @@ class RunConfig(StrictModel):
         sweep: degradations, each at several levels, over every set. A level is a set of its own with the same trials;
             reports show curves over the levels, with the plain set as their first point.
         batch_size: most queries in one batch; "auto": 8, and on a GPU, once the memory of a batch is known, as many as
-            its free memory holds. When memory runs out, batches are halved for the rest of the system's trials on that
-            set.
+            its free memory holds, so that the last digits of a value may depend on that. When memory runs out, batches
+            are halved for the rest of the system's trials on that set.
         keep_estimates: write every estimate as wav into the run's folder, so that a metric added later needs no
             inference.
         measure_cost: measure parameters, operations, time and memory of every system first.
@@ -205,7 +205,7 @@ class RunConfig(StrictModel):
     systems: Systems
     metrics: Metrics = (MetricSpec(name="sdri"), MetricSpec(name="si_sdri"))
     sweep: tuple[SweepSpec, ...] = ()
-    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 8
     keep_estimates: bool = False
     measure_cost: bool = True
     gpus_per_worker: float | None = Field(default=None, ge=0)

@@ -14,6 +14,7 @@ T = TypeVar("T")
 BatchSize = int | Literal["auto"]
 USUAL = 8
 """Queries of a batch before its memory is known, and always on a CPU, where larger batches gain nothing."""
+BYTES_OF_A_SAMPLE = 4
 SHARE = 0.7
 """Of the free memory that a batch may take; the rest is for the batch before it, for metrics, and for fragments."""
 
@@ -60,8 +61,13 @@ class BatchSizes:
         return len(batch) <= max(1, most if self._ceiling is None else min(most, self._ceiling))
 
     def measured(self, batch: Sequence[Item], use: MemoryUse | None) -> None:
-        """Note what a batch took."""
-        if use is None or not self._by_memory:
+        """Note what a batch took.
+
+        A system that took less than its mixtures did not compute with torch (ONNX Runtime, a program of its own): what
+        it needs is not known.
+        """
+        mixtures = BYTES_OF_A_SAMPLE * sum(item.query.mixture.numel() for item in batch)
+        if use is None or not self._by_memory or use.taken < mixtures:
             return
         count, longest = len(batch), longest_of(batch)
         if self._known is None or count * longest >= self._known[0] * self._known[1]:

@@ -28,7 +28,7 @@ def test_defaults_and_bare_names(tmp_path: Path) -> None:
     assert config.datasets[0].metrics is None
     assert config.systems[0].name == config.systems[0].title == "mixture"
     assert [spec.name for spec in config.metrics] == ["sdri", "si_sdri"]
-    assert (config.batch_size, config.keep_estimates, config.seed) == ("auto", False, 0)
+    assert (config.batch_size, config.keep_estimates, config.seed) == (8, False, 0)
 
 
 def test_everything_spelt_out(tmp_path: Path) -> None:

@@ -70,14 +70,15 @@ def test_the_largest_batch_tells_what_a_query_takes_and_the_last_one_what_is_fre
     sizes = known(8_000, 100_000)
     sizes.measured(items(1), MemoryUse(taken=90_000, free=100_000))  # with what every batch takes once
     assert most(sizes) == 64
-    sizes.measured(items(1), MemoryUse(taken=1, free=50_000))
+    sizes.measured(items(1), MemoryUse(taken=900, free=50_000))
     assert most(sizes) == 32
     sizes.measured(items(16), MemoryUse(taken=64_000, free=50_000))
     assert most(sizes) == 8
 
 
-def test_a_system_that_takes_nothing_answers_all_at_once() -> None:
-    assert known(0, 10_000).fit(items(500))
+def test_what_does_not_compute_with_torch_keeps_the_usual_size() -> None:
+    assert most(known(4 * 8 * LENGTH - 1, 1 << 20)) == 8
+    assert most(known(4 * 8 * LENGTH, 1 << 20)) == 512
 
 
 def test_memory_that_runs_out_halves_for_good() -> None:
