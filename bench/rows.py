@@ -23,7 +23,7 @@ from ..core.errors import NO_SPACE, ConfigError, DatasetError, OutputError, list
 from ..core.files import make_folder, write_atomic
 from ..core.processors import usable_processors
 from ..core.text import visible
-from ..datasets.types import ConditionKind
+from ..datasets.facts import ConditionKind
 from .outcome import CRASHED, Status
 from .run_folders import run_folders
 from .score_row import FILES, SAMPLE, TAG_PREFIX, ScoreRow

@@ -8,12 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ..datasets.types import ConditionKind, Tag
 from .outcome import Score
+
+if TYPE_CHECKING:
+    from ..datasets.facts import ConditionKind
+    from ..datasets.types import Tag
 
 TAG_PREFIX = "tag_"
 NEAREST = "nearest"
+WATCHED = "wrong_target_rate"
+"""Metric that every run and score computes, for the tag `NEAREST` and a remark where many estimates are of another
+source."""
 OUTPUT = "output"
 ANSWER_TAGS = (NEAREST, OUTPUT)
 """Tags of answers, not of trials: the source that an estimate is nearest to, and a separator's output."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from ..core.errors import ConfigError, one_line
 from ..core.text import names_of, visible
+
+if TYPE_CHECKING:
+    from ..reports.leaderboard.board import Leaderboard
 
 FORMATS = "html,md,csv"
 WAIT_S = 60.0
@@ -72,14 +76,13 @@ def report_run(
     from ..core.folder_lock import folder_lock
     from ..reports.formats.registry import write_board
     from ..reports.leaderboard.assemble import open_board
-    from ..reports.terminal.papers import print_papers
     from ..reports.terminal.print_leaderboard import print_leaderboard
 
     give_back_freed_memory()  # of the sets and systems of the run
     with folder_lock(folder / "report", wait_s=WAIT_S):  # the last of several processes reports the rows of all
         board = open_board([folder])
         print_leaderboard(board, console)
-        papers = print_papers(board, console)
+        papers = _print_papers(board)
         give_back_freed_memory()  # of the statistics, most of which pages need no longer
         settings = {"html": {"corpora": corpora}}
         written = write_board(board, folder / "report", [*formats, *papers], settings)
@@ -89,14 +92,23 @@ def report_run(
     say(f"report: {page.resolve()}")
 
 
+def _print_papers(board: Leaderboard) -> list[str]:
+    """Print the papers' tables that the runs' configs name, mostly none; the report formats that have them."""
+    if not any(run.config is not None and run.config.paper_tables for run in board.runs):
+        return []
+    from ..reports.terminal.papers import print_papers
+
+    return print_papers(board, console)
+
+
 def ready_report() -> None:
     """Do what a report needs and no value changes, while the values are computed: imports and templates."""
     from ..reports.formats import registry
     from ..reports.leaderboard import assemble
     from ..reports.site.pages import ready_templates
-    from ..reports.terminal import papers, print_leaderboard
+    from ..reports.terminal import print_leaderboard
 
-    del assemble, papers, print_leaderboard
+    del assemble, print_leaderboard
     for name in names_of(FORMATS):
         registry.load_report(name)
     ready_templates()

@@ -45,11 +45,9 @@ def report(
     Players of single trials need the run's corpora, and its saved estimates.
     """
     from ..bench.run.rank_by import parse_rank_by
-    from ..bench.tracking.log import track_report
     from ..core.allocator import keep_freed_memory
     from ..core.config_files import settings_of
     from ..core.folder_lock import folder_lock
-    from ..core.tracking.store import check_store
     from ..reports.formats.registry import write_board
     from ..reports.leaderboard.assemble import open_board
     from ..reports.terminal.print_leaderboard import print_remarks
@@ -58,6 +56,8 @@ def report(
     names = formats_of(formats)
     settings = settings_of(option or [], names, kind="format", named_by="--format", example="latex.intervals=false")
     if tracking_uri != "none":
+        from ..core.tracking.store import check_store
+
         check_store(tracking_uri)
     html = {"corpora": options.corpora_of(corpus), **settings.get("html", {})}
     with folder_lock(out, wait_s=WAIT_S):
@@ -66,5 +66,7 @@ def report(
         written = write_board(board, out, names, {**settings, "html": html})
     say_files(written, out)
     if tracking_uri != "none":
+        from ..bench.tracking.log import track_report
+
         for run in runs:
             say(f"tracked in MLflow: {track_report(run, written, folder=out, uri=tracking_uri)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
@@ -16,6 +16,9 @@ from ..core.text import names_of
 from . import options
 from .commands import command
 from .output import FORMATS, console, ready_report, report_run, say
+
+if TYPE_CHECKING:
+    from ..bench.folders.claimed_numbers import ClaimedNumber
 
 Estimates = Annotated[
     list[Path],
@@ -173,7 +176,6 @@ def score(
 
     share_freed_memory()
     from ..bench.folders.channels import channels_of
-    from ..bench.folders.claimed_numbers import claims_of
     from ..bench.folders.known_facts import FactFiles
     from ..bench.folders.score import ScoreOptions, score_folders
     from ..bench.scoring.plan import parse_metrics
@@ -183,7 +185,11 @@ def score(
     given = {"mixtures": mixtures is not None, "transcripts": transcripts is not None}
     if not references and (variants or claimed is not None):
         raise ConfigError("--variants and --claimed compare values against references; add --references DIR")
-    claims = claims_of(claimed, **given) if claimed is not None else ()
+    claims: tuple[ClaimedNumber, ...] = ()
+    if claimed is not None:
+        from ..bench.folders.claimed_numbers import claims_of
+
+        claims = claims_of(claimed, **given)
     if labelled and (variants or claims):
         raise ConfigError("--labelled has no variants to compare; leave out --variants and --claimed")
     part = options.shard_of(shard)

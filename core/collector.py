@@ -12,5 +12,5 @@ def collect_rarely() -> None:
     They are permanent, some 100,000 in a command. Scanning them repeatedly, and once more at exit, takes over half a
     second.
     """
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(10_000, 100, 4)
     atexit.register(gc.freeze)

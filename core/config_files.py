@@ -1,4 +1,7 @@
-"""Find and read YAML files: shipped configs by name, the user's by path, folders of corpora."""
+"""Find and read YAML files: shipped configs by name, the user's by path, folders of corpora.
+
+PyYAML is imported by what reads YAML: many commands read none.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ from typing import Any, cast
 from .errors import ConfigError, shortened, suggest
 from .file_kinds import stand_in
 from .files import read_limited
-from .yaml_text import MAX_BYTES, parse_yaml
 
 SHIPPED = Path(__file__).resolve().parents[1] / "configs"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; anything else in the file is a ConfigError."""
+    from .yaml_text import MAX_BYTES, parse_yaml  # noqa: PLC0415 - see above
+
     try:
         text = read_limited(path, MAX_BYTES).decode("utf-8-sig")
     except OSError as error:
@@ -90,6 +94,8 @@ def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
 
 def setting(option: str, *, example: str, flag: str = "--option") -> tuple[str, Any]:
     """Parse a command-line option KEY=VALUE; the value is YAML. Errors name the `flag` and a correct `example`."""
+    from .yaml_text import parse_yaml  # noqa: PLC0415 - see above
+
     key, separator, value = option.partition("=")
     if not separator or not key:
         raise ConfigError(f"{flag} {option!r} is not KEY=VALUE; write for example {example}")

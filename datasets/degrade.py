@@ -10,9 +10,10 @@ from inspect import signature
 from ..core.errors import ConfigError, DatasetError, listed
 from .contents import parts_of
 from .dataset import Dataset
+from .facts import LevelCard
 from .manifest import FileHash, Manifest, check_manifest, files_of, fingerprint
 from .protocols.corpus import Corpora
-from .protocols.degradation import DEGRADATIONS, Degradation, LevelCard, UnfitTrialError, make_degradation
+from .protocols.degradation import DEGRADATIONS, Degradation, UnfitTrialError, make_degradation
 from .seeding import digest
 from .sweep_spec import Level, SweepSpec, level_text
 from .types import Degraded, MixtureClip, Tag, Trial

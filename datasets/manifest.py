@@ -17,8 +17,8 @@ from ..core.file_kinds import stand_in
 from ..core.files import make_folder, write_atomic
 from ..core.validation import first_problem
 from .config import CorpusConfig, DatasetConfig
+from .facts import LevelCard
 from .microphones import channels_problem
-from .protocols.degradation import LevelCard
 from .types import Clip, Mixture, MixtureClip, Spans, Trial
 
 T = TypeVar("T")

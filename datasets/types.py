@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from .facts import ConditionKind
 from .microphones import Microphones, Position
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 Tag = str | int | float | bool
 Role = Literal["foreground", "background", "auxiliary"]
 ClueKind = Literal["enrollment", "classes", "text", "video", "activity", "direction"]
-ConditionKind = Literal["FMQ", "PMQ", "FUQ", ""]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..outcome import Score
-from ..score_row import NEAREST
-from ..scoring.plan import WATCHED
+from ..score_row import NEAREST, WATCHED
 
 TARGET, OTHER = "target", "other"
 """Values of the tag; a trial without any other source has no such tag, and neither has one without an estimate."""

@@ -17,7 +17,7 @@ from ...core.errors import ConfigError, DatasetError, listed
 from ...core.files import write_atomic
 from ...core.json_text import read_json
 from ...core.validation import first_problem, parse
-from ...datasets.protocols.degradation import LevelCard
+from ...datasets.facts import LevelCard
 from ..metrics.protocol import MetricInfo
 from ..shards.shard_record import ShardRecord
 from ..statistics import MOST_RESAMPLES

@@ -13,10 +13,8 @@ from ...core.errors import ConfigError, UnknownNameError
 from ...core.validation import StrictModel
 from ..metrics.protocol import FileMetric, Metric, MetricInfo
 from ..metrics.registry import METRICS, MetricContext, known_infos, load_metric
+from ..score_row import WATCHED
 from .metric_code import metric_code
-
-WATCHED = "wrong_target_rate"
-"""Metric that every run and score computes, for a remark where many estimates are of another source."""
 
 
 class MetricSpec(StrictModel):

@@ -24,7 +24,7 @@ from ...bench.statistics.samples import one_per_trial
 from ...bench.statistics.studentised import INTERVAL_METHOD
 from ...bench.text_columns import coded, renamed
 from ...core.processors import one_blas_thread
-from ...datasets.protocols.degradation import LevelCard
+from ...datasets.facts import LevelCard
 from .board import Entry, Leaderboard, Table
 from .columns import Column
 from .doubts import doubt, doubts

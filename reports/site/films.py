@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ...core.files import make_folder, write_atomic
 
@@ -80,6 +79,8 @@ def _webm(film: LipFilm) -> bytes:
 
 def _strip(pictures: Pictures) -> bytes:
     """A PNG of pictures in equal distances, side by side."""
+    from PIL import Image  # noqa: PLC0415 - slow to import, and needed for few players
+
     places = ((np.arange(_STRIP) + 0.5) * len(pictures) / _STRIP).astype(int)
     content = io.BytesIO()
     Image.fromarray(np.hstack(list(pictures[places]))).save(content, "PNG", optimize=True)

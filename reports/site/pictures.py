@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 Samples = NDArray[np.float32]
 
@@ -56,6 +55,8 @@ def spectrogram_png(found: NDArray[np.float64], *, top: float) -> bytes:
 
     White is the power `top`, common to all pictures that are compared.
     """
+    from PIL import Image  # noqa: PLC0415 - slow to import, and needed for players alone
+
     floor = top * 10.0 ** (-_RANGE_DB / 10.0) if top > 0 else 1.0
     level_db = 10.0 * np.log10(np.maximum(found, floor) / floor)
     shades = np.round(np.clip(level_db / _RANGE_DB, 0.0, 1.0) * (_LEVELS - 1))

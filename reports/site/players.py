@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ...core.files import make_folder, write_atomic
 from ...core.text import error_text
-from ...datasets.signals.audio import write
 from ..trial_audio import MOST_FRAMES
 from . import pictures
 from .films import FilmFile, write_film
@@ -142,6 +141,8 @@ def _fitting(samples: Samples) -> tuple[Samples, float]:
 
 
 def _write_sound(out: Path, samples: Samples, sample_rate_hz: int) -> Path:
+    from ...datasets.signals.audio import write  # noqa: PLC0415 - slow to import, and needed for sounds alone
+
     content = f"{sample_rate_hz}".encode() + samples.astype("<f4").tobytes()
     path = out / "audio" / f"{_name(content)}.wav"
     if not path.is_file():

@@ -46,7 +46,7 @@ _MARKDOWN_MARKS = re.compile(r"[\\|_*`\[\]~$]|:(?=//)|(?<=www)\.|@", re.IGNORECA
 _MARKDOWN_BLOCK = re.compile(r"^(\d{0,9})([-+=#.)])(?=[-+=#\s]|$)")
 _FORMULA = re.compile(r"'*[=+\-@\t\n\r＝＋－＠]")
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def tex(text: str, *, breakable: bool = False) -> str:

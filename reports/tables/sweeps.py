@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import Difference, compare_pairs
-from ...datasets.protocols.degradation import LevelCard
+from ...datasets.facts import LevelCard
 from ..leaderboard.assemble import levels_of
 from ..leaderboard.board import Leaderboard, Table
 from ..leaderboard.columns import Column

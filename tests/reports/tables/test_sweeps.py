@@ -11,7 +11,7 @@ import pytest
 from helpers.runs import facts_of, make_run, rows_of
 
 from tsebench.bench.score_row import ScoreRow
-from tsebench.datasets.protocols.degradation import LevelCard
+from tsebench.datasets.facts import LevelCard
 from tsebench.reports.figures.registry import LeftOut, Plot
 from tsebench.reports.figures.shared.style import styled
 from tsebench.reports.figures.sweep import sweep as figure

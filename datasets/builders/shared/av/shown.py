@@ -1,13 +1,17 @@
-"""The video that a query shows of an on-screen speaker: the right one, or one with a fault."""
+"""The video that a query shows of an on-screen speaker: the right one, or one with a fault.
+
+Reports import this module for the faults: it must stay cheap to import.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ....types import VideoClip
+if TYPE_CHECKING:
+    from ....types import VideoClip
 
 Shown = Literal["right", "wrong", "missing", "frozen", "dropped", "late"]
 """Fault of a video.
