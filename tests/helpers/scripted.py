@@ -7,13 +7,16 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import pandas as pd
+import pytest
 import torch
 
 from tsebench.bench.config import RunConfig
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.runner import RunOptions, RunResult, run
+from tsebench.bench.scoring import loaded_code
 from tsebench.bench.scoring.package_code import Code
 from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
@@ -43,9 +46,10 @@ METRICS = ("snri", "si_sdri", "attenuation")
 NAMES = plan_metrics(METRICS).names
 
 
-def fake_code(_entry: object, kind: type) -> Code:
-    """Instead of `code_of`: fakes do not change while the tests run."""
-    return Code(f"{kind.__module__}.{kind.__qualname__}")
+def keep_code(patch: pytest.MonkeyPatch) -> None:
+    """Fakes do not change while the tests run: their names are their code, whatever a test before has seen of it."""
+    patch.setattr(loaded_code, "code_of", lambda _, kind: Code(f"{kind.__module__}.{kind.__qualname__}"))
+    patch.setattr(loaded_code, "_FIRST", WeakKeyDictionary())
 
 
 class Scripted:

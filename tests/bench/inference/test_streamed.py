@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.forked import INSTEAD_OF_SUBPROCESS
-from helpers.scripted import fake_code
+from helpers.scripted import keep_code
 from helpers.streams import Echo
 from helpers.waveformer_files import saved
 
@@ -16,7 +16,6 @@ from tsebench.bench.inference import system_process
 from tsebench.bench.inference.isolation import Isolated
 from tsebench.bench.inference.open_system import close_system, open_system
 from tsebench.bench.inference.streamed import streamed
-from tsebench.bench.scoring import loaded_code
 from tsebench.bench.scoring.identity import identity_of
 from tsebench.core.errors import ConfigError, ExtractionError
 from tsebench.datasets.batches import collate
@@ -67,7 +66,7 @@ def test_system_that_does_not_stream_is_refused() -> None:
 
 def test_opened_by_name_here_and_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system_process, "subprocess", INSTEAD_OF_SUBPROCESS)
-    monkeypatch.setattr(loaded_code, "code_of", fake_code)
+    keep_code(monkeypatch)
     name, options, asked = "waveformer_repo", {"model": saved(tmp_path)}, batch(5000, 4410, rate_hz=44_100)
     whole = open_system(name, device="cpu", options=options)
     here = open_system(name, device="cpu", options=options, streaming=True)

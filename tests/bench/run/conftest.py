@@ -6,9 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.scripted import SOUNDS, SPEECH, Scripted, fake_code
+from helpers.scripted import SOUNDS, SPEECH, Scripted, keep_code
 
-from tsebench.bench.scoring import loaded_code
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.manifest import fingerprint, read_manifest, write_manifest
@@ -27,7 +26,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
 
 @pytest.fixture
 def code_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loaded_code, "code_of", fake_code)
+    keep_code(monkeypatch)
 
 
 @pytest.fixture

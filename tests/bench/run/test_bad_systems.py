@@ -11,11 +11,10 @@ import pandas as pd
 import pytest
 import torch
 from helpers.reasons import kind_of
-from helpers.scripted import Scripted, assert_same, bad_system, fake_code, go, rows_of
+from helpers.scripted import Scripted, assert_same, bad_system, go, keep_code, rows_of
 
 from tsebench.bench.run.record import read_record
 from tsebench.bench.run.runner import RunResult
-from tsebench.bench.scoring import loaded_code
 from tsebench.bench.scoring.scorer import Pending, Scorer
 from tsebench.datasets.dataset import load_dataset
 from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
@@ -55,6 +54,7 @@ def clean(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SYSTEMS._entries, "scripted", Scripted)
+        keep_code(patch)
         for rate_hz in (None, 11025):
             out = tmp_path_factory.mktemp("clean")
             patch.setenv("TSEBENCH_CACHE", str(out / "cache"))
@@ -70,7 +70,7 @@ def spoilt(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[in
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SYSTEMS._entries, "scripted", Scripted)
-        patch.setattr(loaded_code, "code_of", fake_code)
+        keep_code(patch)
         for rate_hz, acts in ((None, [*FAILURES, "silence"]), (11025, RESAMPLED)):
             out = tmp_path_factory.mktemp("spoilt")
             patch.setenv("TSEBENCH_CACHE", str(out / "cache"))

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.scripted import Scripted, fake_code
+from helpers.scripted import Scripted, keep_code
 from helpers.stochastic import Noisy
 
-from tsebench.bench.scoring import loaded_code
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig
 from tsebench.systems.registry import SYSTEMS
@@ -22,7 +21,7 @@ def fakes() -> Iterator[None]:
         patch.setitem(SYSTEMS._entries, "scripted", Scripted)
         patch.setitem(SYSTEMS._entries, "noisy", Noisy)
         patch.setenv("TSEBENCH_CORPORA", "")
-        patch.setattr(loaded_code, "code_of", fake_code)
+        keep_code(patch)
         yield
 
 

@@ -10,7 +10,6 @@ from helpers.stochastic import Noisy
 
 from tsebench.bench.config import RunConfig
 from tsebench.bench.run.runner import RunOptions, run
-from tsebench.bench.scoring import loaded_code
 from tsebench.bench.scoring.plan import MetricSpec
 from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.site.choose_demo import DemoChoice
@@ -21,10 +20,10 @@ from tsebench.systems.registry import SYSTEMS
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    from helpers.scripted import fake_code
+    from helpers.scripted import keep_code
 
     monkeypatch.setitem(SYSTEMS._entries, "noisy", Noisy)
-    monkeypatch.setattr(loaded_code, "code_of", fake_code)
+    keep_code(monkeypatch)
     (tmp_path / "speech.yaml").write_text(SET)
     config = RunConfig(
         name="drawn",
