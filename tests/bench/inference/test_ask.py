@@ -385,7 +385,6 @@ def test_what_a_system_changes_of_the_process_is_put_back(tmp_path: Path, monkey
         os.closerange(0, 3)
         sys.stdout = None  # type: ignore[assignment]
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.alarm(1)
         warnings.simplefilter("error")
         sys.setrecursionlimit(5000)
         gc.disable()
@@ -395,6 +394,7 @@ def test_what_a_system_changes_of_the_process_is_put_back(tmp_path: Path, monkey
         torch.set_grad_enabled(True)
         torch.use_deterministic_algorithms(True)
         torch.set_flush_denormal(True)
+        signal.alarm(1)  # last: what imports, as settings of torch do, may take longer
         return copy(batch)
 
     def state() -> tuple[Any, ...]:
@@ -403,7 +403,8 @@ def test_what_a_system_changes_of_the_process_is_put_back(tmp_path: Path, monkey
 
     monkeypatch.delenv("TSEBENCH_SPOILT", raising=False)
     before = state()
-    ask(Fake(wreck))
+    answers = ask(Fake(wreck))
+    assert [answer.failure for answer in answers.values()] == [None] * len(ITEMS)
     assert state() == before
     assert not 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 1
 
