@@ -39,10 +39,13 @@ class FilmFile:
     Attributes:
         path: from the report's folder.
         moving: a video; else a strip of pictures over the length of the film.
+        width, height: of the video or the strip.
     """
 
     path: str
     moving: bool
+    width: int
+    height: int
     seconds: float
     count: int
 
@@ -56,22 +59,31 @@ def write_film(film: LipFilm, out: Path) -> FilmFile:
     if not path.is_file():
         write_atomic(path, _webm(film) if moving else _strip(film.pictures))
     count = len(film.pictures)
-    return FilmFile(path=f"video/{name}", moving=moving, seconds=count / film.fps, count=count)
+    height, width = _video_size(film) if moving else (film.pictures.shape[1], _STRIP * film.pictures.shape[2])
+    return FilmFile(
+        path=f"video/{name}", moving=moving, width=width, height=height, seconds=count / film.fps, count=count
+    )
+
+
+def _video_size(film: LipFilm) -> tuple[int, int]:
+    """Height and width: small pictures are enlarged, and the codec wants even numbers."""
+    height, width = (side * max(1, -(-_LEAST_SIDE // side)) for side in film.pictures.shape[1:])
+    return height + height % 2, width + width % 2
 
 
 def _webm(film: LipFilm) -> bytes:
     """VP9 in WebM; a picture is shown from its own place in time on."""
     av: Any = importlib.import_module("av")
-    height, width = (side * max(1, -(-_LEAST_SIDE // side)) for side in film.pictures.shape[1:])
+    height, width = _video_size(film)
     content = io.BytesIO()
     with av.open(content, mode="w", format="webm") as container:
         rate = Fraction(film.fps).limit_denominator(1001)
         stream = container.add_stream(_CODEC, rate=rate)
-        stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.bit_rate = _BIT_RATE
         for picture in film.pictures:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="gray")
-            grown = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
+            grown = frame.reformat(width=width, height=height, format="yuv420p")
             container.mux(stream.encode(grown))
         container.mux(stream.encode())
     return content.getvalue()

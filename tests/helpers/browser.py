@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ DRIVER = shutil.which("chromedriver")
 needs_chromium = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="Chromium or its driver is not installed (Debian: chromium, chromium-driver)"
 )
+_PIECES, _PAUSE_S = 8, 0.03
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -52,9 +55,13 @@ def chromium(profile: Path, *, flags: tuple[str, ...] = ()) -> Iterator[Chrome]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a plain web server of a folder; it knows no ranges, so it cannot seek."""
-    handler = functools.partial(_Quiet, directory=str(folder))
+def served(folder: Path, *, in_pieces: bool = False) -> Iterator[str]:
+    """The address of a plain web server of a folder; it knows no ranges, so it cannot seek.
+
+    Args:
+        in_pieces: pages arrive little by little, as from afar, so that browsers paint them before they are whole.
+    """
+    handler = functools.partial(_InPieces if in_pieces else _Quiet, directory=str(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -74,3 +81,13 @@ def console(driver: Chrome) -> list[str]:
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
+
+
+class _InPieces(_Quiet):
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        content = source.read()
+        size = -(-len(content) // _PIECES)
+        for begin in range(0, len(content), size):
+            outputfile.write(content[begin : begin + size])
+            outputfile.flush()
+            time.sleep(_PAUSE_S)

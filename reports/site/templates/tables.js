@@ -65,6 +65,6 @@
       const head = card.querySelector("th[aria-sort]");
       if (head) sortBy(head, head.getAttribute("aria-sort"));
     });
-    select.closest("label").hidden = false;
+    select.disabled = false;
   });
 })();

@@ -149,6 +149,12 @@ def test_a_slice_takes_the_place_of_all_trials(driver: Chrome, site: Path) -> No
     assert not driver.find_element(By.CSS_SELECTOR, "td.whole").is_displayed()
     select.select_by_index(0)
     assert driver.find_element(By.CSS_SELECTOR, "table.board").text == before
+    select.select_by_index(1)
+    driver.find_element(By.CSS_SELECTOR, "table.board tbody a").click()
+    driver.back()
+    chosen = driver.find_element(By.CSS_SELECTOR, "[data-slices]").get_property("value") != ""
+    shown = driver.find_element(By.CSS_SELECTOR, "table.board").text != before
+    assert chosen == shown  # both all trials again, or both as they were
     assert console(driver) == []
 
 
@@ -186,8 +192,7 @@ def test_every_page_is_quiet_and_no_name_is_code(driver: Chrome, site: Path, wit
                 opened(driver, folder, page, root if address == "http" else "")
                 assert "owned" not in driver.title or "document.title" in driver.title
                 assert not driver.find_elements(By.CSS_SELECTOR, "img[src='x']")
-                wide = driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
-                assert wide <= 0
+                assert driver.execute_script(WIDER) <= 0
                 assert console(driver) == []
 
 
@@ -377,12 +382,29 @@ def test_the_tenth_track_has_a_key_and_the_list_says_it(driver: Chrome, tmp_path
     assert console(driver) == []
 
 
+WIDER = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 SHIFTS = """
 const done = arguments[0]; let sum = 0;
 new PerformanceObserver((list) => { for (const one of list.getEntries()) sum += one.value; })
   .observe({ type: "layout-shift", buffered: true });
 setTimeout(() => done(sum), 100);
 """
+
+
+def test_nothing_moves_while_pages_arrive(driver: Chrome, site: Path, with_sounds: Path, tmp_path: Path) -> None:
+    """Neither lines of tables nor what scripts show; pages fit into a narrow window."""
+    pages = kinds_of_pages(site, with_sounds, tmp_path)
+    try:
+        for width in (1280, 400):
+            size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            for page in pages:
+                with served(page.parents[1], in_pieces=True) as root:
+                    driver.get(f"{root}/{page.parent.name}/{page.name}")
+                    assert driver.execute_async_script(SHIFTS) < 0.001, (width, page.name)
+                    assert driver.execute_script(WIDER) <= 0, (width, page.name)
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @pytest.mark.parametrize(("width", "page"), [(1280, "trial"), (400, "trial"), (1280, "demo"), (400, "demo")])
@@ -435,7 +457,8 @@ def test_the_video_keeps_the_position_of_the_sound(driver: Chrome, tmp_path: Pat
     wait = WebDriverWait(driver, 30, poll_frequency=0.05)
     with served(tmp_path) as root:
         opened(driver, tmp_path, "trials/t.html", root if address == "http" else "")
-        wait.until(lambda d: d.execute_script("return document.querySelector('[data-film]').readyState") >= 2)
+        wait.until(lambda d: film(d, "readyState") >= 2)
+        assert driver.execute_async_script(SHIFTS) < 0.001
         seek(driver, 1.0)
         wait.until(lambda d: abs(film(d, "currentTime") - 1.0) < 0.02)
         key(driver, "2")  # plays the target from there

@@ -20,7 +20,9 @@ def test_a_video_holds_the_pictures_at_their_times(tmp_path: Path) -> None:
     written = write_film(film, tmp_path)
     assert (written.moving, written.count, written.seconds) == (True, COUNT, COUNT / FPS)
     with av.open(str(tmp_path / written.path)) as container:
-        frames = list(container.decode(container.streams.video[0]))
+        (stream,) = container.streams.video
+        assert (stream.width, stream.height) == (written.width, written.height)
+        frames = list(container.decode(stream))
     assert [float(frame.time) for frame in frames] == pytest.approx([n / FPS for n in range(COUNT)], abs=1e-3)
     shades = np.array([frame.to_ndarray(format="gray").mean() for frame in frames])
     assert np.abs(shades - film.pictures[:, 0, 0]).max() < 6
@@ -32,5 +34,5 @@ def test_without_pyav_there_is_a_strip_of_pictures(tmp_path: Path, monkeypatch: 
     written = write_film(growing(), tmp_path)
     assert not written.moving
     strip = np.array(Image.open(io.BytesIO((tmp_path / written.path).read_bytes())))
-    assert strip.shape == (64, 12 * 64)
+    assert strip.shape == (written.height, written.width) == (64, 12 * 64)
     assert (np.diff(strip[0, ::64].astype(int)) > 0).all()
