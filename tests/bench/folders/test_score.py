@@ -116,16 +116,38 @@ def score(capsys: pytest.CaptureFixture[str]) -> Score:
     return call
 
 
+def imported_by(*arguments: object, folder: Path) -> set[str]:
+    """Modules that a command imports, in a process of its own."""
+    code = (
+        "import sys\nfrom tsebench.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as stop:\n    print(stop.code, *sys.modules)"
+    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    exit_code, *modules = done.stdout.splitlines()[-1].split()
+    assert exit_code == "0", done.stdout + done.stderr
+    return set(modules)
+
+
+SELDOM = {"torch", "mlflow", "matplotlib", "PIL", "yaml", "tsebench.datasets.dataset", "tsebench.reports.papers"}
+"""What takes long to import, and no folders need."""
+
+
 def test_files_are_scored_on_a_cpu_without_torch(folders: Folders) -> None:
     arguments = ["--estimates", "est", "--references", "ref", "--mixtures", "mix", "--out", "out", "--device", "cpu"]
     metrics = "sdri,si_sdri,snri,stoii,estoi,sd_sdr,pesq"
-    code = (
-        "import sys\nfrom tsebench.cli.main import main\n"
-        "try:\n    main(sys.argv[1:])\nexcept SystemExit as stop:\n    print(stop.code, 'torch' in sys.modules)"
-    )
-    command = [sys.executable, "-c", code, "score", *arguments, "--metrics", metrics, "--jobs", "1"]
-    done = subprocess.run(command, cwd=folders.root, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "0 False", done.stdout + done.stderr
+    imported = imported_by("score", *arguments, "--metrics", metrics, "--jobs", "1", folder=folders.root)
+    assert "tsebench.reports.site.site" in imported
+    assert not (SELDOM | {"tsebench.bench.folders.variants", "tsebench.bench.folders.claimed_numbers"}) & imported
+
+
+def test_reports_and_comparisons_of_folders_import_neither_audio_nor_scipy(folders: Folders, score: Score) -> None:
+    score(*folders.arguments(), "--metrics", "snri,si_sdri")
+    seldom = SELDOM | {"scipy", "soundfile", "tsebench.datasets.types", "tsebench.bench.scoring.plan"}
+    for arguments in (["report", "out", "--out", "again"], ["compare", "out", "out", "--out", "compared"]):
+        imported = imported_by(*arguments, folder=folders.root)
+        assert "pandas" in imported
+        assert not seldom & imported
 
 
 def test_estimates_begin_while_the_last_mixtures_are_scored(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:

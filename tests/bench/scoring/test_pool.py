@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import Future
@@ -309,6 +310,15 @@ def test_a_worker_that_cannot_start_is_a_clear_error(wild: FileMetric, monkeypat
     monkeypatch.setattr("sys.executable", shutil.which("false"))
     with FilePool(1) as pool, pytest.raises(TsebenchError, match="does not start, tried 3 times: exit code 1"):
         ask(pool, wild, NOTHING).result(timeout=30)
+
+
+def test_workers_import_little() -> None:
+    metrics = ("energy", "bsseval", "stoi", "pesq")
+    program = "import sys, tsebench.bench.scoring.worker, tsebench.bench.scoring.batch_job\n"
+    program += "".join(f"import tsebench.bench.metrics.{name}\n" for name in metrics) + "print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    heavy = {"torch", "scipy", "pandas", "pydantic", "soundfile", "importlib.metadata"}
+    assert not (heavy | {"tsebench.systems.protocol", "tsebench.datasets.types"}) & set(done.stdout.split())
 
 
 def test_registered_metrics_can_cross_to_a_worker() -> None:
