@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, fields
@@ -89,11 +88,10 @@ def undefined(reason: str) -> Outcome:
     return Outcome(value=math.nan, status="undefined", reason=reason)
 
 
-def attempt(job: Job | bytes) -> Outcome:
-    """Do one job, or its pickle; an error becomes a status and a reason."""
+def attempt(job: Job) -> Outcome:
+    """Do one job; an error becomes a status and a reason."""
     try:
-        known: Job = pickle.loads(job) if isinstance(job, bytes) else job  # noqa: S301 - ours
-        found = known()
+        found = job()
         outcome = found if isinstance(found, Outcome) else Outcome(value=float(found), status="ok")
         unusable = outcome.status == "ok" and not math.isfinite(outcome.value)
     except UndefinedValueError as error:

@@ -19,7 +19,7 @@ from types import TracebackType
 
 from ...core.progress import Notify, silent
 from ..outcome import CRASHED, Job, Outcome, Outcomes, attempt, failed, raised
-from .worker import UNSENDABLE, packed
+from .worker import UNSENDABLE, Packed, packed
 from .worker_process import START_TRIES, WorkerProcess, WorkerStartError
 
 TIME_LIMIT_S = 120.0
@@ -130,7 +130,7 @@ class FilePool:
             self._unplaced -= 1
         return outcome
 
-    def _call(self, payload: bytes) -> Outcome:
+    def _call(self, payload: Packed) -> Outcome:
         """Have a worker do a task that has none yet; another one if the task before it brings the worker down."""
         while not self._dropped.is_set():
             worker, outcome = self._placed(), None

@@ -10,17 +10,23 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from ...core.errors import TsebenchError
 from ..outcome import CRASHED, Outcome, failed
-from .worker import FRAME_HEAD, READY, frame_head, frame_length
+from .worker import FRAME_NUMBER, READY, Packed, frame_head, frame_number
+
+_Rest = deque[memoryview]
+"""Bytes of a frame that are not written yet."""
 
 START_TRIES, START_LIMIT_S = 3, 120.0
 MAX_REPLY = 1 << 26
+_MOST_PARTS = 256  # written at once; systems take 1024 and more
 _SERVE = "from tsebench.bench.scoring.worker import serve; serve()"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -82,26 +88,25 @@ class WorkerProcess:
             process_group=0,
         )
 
-    def call(self, payload: bytes, time_limit_s: float) -> Outcome | None:
+    def call(self, payload: Packed, time_limit_s: float) -> Outcome | None:
         """Have one task done, after the one before it; None if that one ended the process.
 
         A process that breaks, or takes longer over this task, is ended.
         """
         with ExitStack() as sending:
             sending.enter_context(self._sending)
-            rest = self._offer(frame_head(payload) + payload)
+            rest = self._offer(deque(memoryview(part) for part in (frame_head(payload), *payload)))
             with self._turn:  # the one before is answered
                 return self._answer(rest, sending.close, time.monotonic() + time_limit_s) if self._open else None
 
-    def _offer(self, frame: bytes) -> memoryview:
+    def _offer(self, rest: _Rest) -> _Rest:
         """Write what the pipe takes now; the rest."""
-        rest = memoryview(frame)
         with self._closing, suppress(OSError):  # it is full, or the process is gone, which is found out later
             while rest and self._open:
-                rest = rest[os.write(self._jobs, rest) :]
+                _write(self._jobs, rest)
         return rest
 
-    def _answer(self, rest: memoryview, sent: Callable[[], None], deadline: float) -> Outcome:
+    def _answer(self, rest: _Rest, sent: Callable[[], None], deadline: float) -> Outcome:
         """The outcome of a task, of which this rest is not sent yet; calls `sent` when it is."""
         outcome: Outcome | None = None
         reason = CRASHED
@@ -142,15 +147,16 @@ class WorkerProcess:
             with suppress(OSError):
                 stream.close()
 
-    def _send(self, rest: memoryview, deadline: float) -> None:
+    def _send(self, rest: _Rest, deadline: float) -> None:
         while rest:
             _wait_for(self._jobs, select.POLLOUT, deadline)
             with suppress(BlockingIOError):
-                rest = rest[os.write(self._jobs, rest) :]
+                _write(self._jobs, rest)
 
     def _receive(self, deadline: float) -> bytes | None:
-        """The next frame; None if the process ended, or sends what is none."""
-        length = frame_length(self._read(FRAME_HEAD, deadline))
+        """The next frame, of one part; None if the process ended, or sends what is none."""
+        count = frame_number(self._read(FRAME_NUMBER, deadline))
+        length = frame_number(self._read(FRAME_NUMBER, deadline)) if count == 1 else None
         payload = self._read(length, deadline) if length is not None and length <= MAX_REPLY else b""
         return payload if len(payload) == length else None
 
@@ -171,6 +177,15 @@ def _fileno(stream: IO[bytes] | None) -> int:
     if stream is None:
         raise ValueError("a worker has no pipe")
     return stream.fileno()
+
+
+def _write(pipe: int, rest: _Rest) -> None:
+    """Write what a pipe takes, which is taken from the rest."""
+    count = os.writev(pipe, list(islice(rest, _MOST_PARTS)))
+    while rest and count >= len(rest[0]):
+        count -= len(rest.popleft())
+    if count:
+        rest[0] = rest[0][count:]
 
 
 def _widen(pipe: int) -> None:

@@ -25,6 +25,7 @@ from tsebench.bench.outcome import Outcome
 from tsebench.bench.scoring import pool as pool_module
 from tsebench.bench.scoring import worker_process
 from tsebench.bench.scoring.pool import FilePool
+from tsebench.bench.scoring.worker import packed
 from tsebench.core.errors import TsebenchError
 
 PLUG_IN = '''
@@ -310,6 +311,18 @@ def test_a_worker_that_cannot_start_is_a_clear_error(wild: FileMetric, monkeypat
     monkeypatch.setattr("sys.executable", shutil.which("false"))
     with FilePool(1) as pool, pytest.raises(TsebenchError, match="does not start, tried 3 times: exit code 1"):
         ask(pool, wild, NOTHING).result(timeout=30)
+
+
+def test_arrays_cross_without_a_copy_of_their_own() -> None:
+    samples = np.frombuffer(b"__main__" * 64, np.float32)  # what looks like a name of code is none
+    whole, *arrays = packed(partial(np.sum, samples)) or ()
+    assert len(whole) < 200
+    assert np.shares_memory(np.frombuffer(arrays[0], np.float32), samples)
+    many = [np.arange(row, row + 3.0) for row in range(700)]  # more than the system takes at once
+    large = np.arange(3e6)  # more than the pipe takes
+    with FilePool(1) as pool:
+        for given in (samples, samples[::3], np.zeros(0), np.asfortranarray(np.ones((3, 4))), many, large):
+            assert pool.submit(partial(np.sum, given)).result() == Outcome(value=float(np.sum(given)), status="ok")
 
 
 def test_workers_import_little() -> None:
