@@ -10,7 +10,7 @@
     parent.append(made);
     return made;
   };
-  let context = null, playing = null, place = 0, began = 0, order = [], listener = "", now = -1;
+  let context = null, playing = null, turn = 0, place = 0, began = 0, order = [], listener = "", now = -1;
   let heard = new Set(), ratings = {}, lines = [["listener", "page", "stimulus", "rating", "position", "seconds"]];
   const buffers = {};
 
@@ -29,9 +29,11 @@
     playing.button.setAttribute("aria-pressed", "false");
     playing = null;
   };
+  const silence = () => { turn += 1; stop(); }; // also what is still being decoded
   // Another version goes on at the place of the one before, so that the same moment can be compared.
   const play = async (id, button) => {
-    const buffer = await decoded(id);
+    const mine = ++turn, buffer = await decoded(id);
+    if (mine !== turn) return; // another one was asked for meanwhile, or none
     stop();
     if (place >= buffer.duration) place = 0;
     const source = context.createBufferSource();
@@ -120,13 +122,13 @@
     byId("end-title").focus();
   };
   byId("next").addEventListener("click", () => {
-    stop();
+    silence();
     const { page, stimuli } = order[now], seconds = ((performance.now() - began) / 1000).toFixed(1);
     stimuli.forEach((id, number) => lines.push([listener, page, id, ratings[id], number + 1, seconds]));
     now += 1;
     if (now < order.length) show(); else finish();
   });
-  byId("stop").addEventListener("click", stop);
+  byId("stop").addEventListener("click", silence);
   byId("begin").addEventListener("submit", (event) => {
     event.preventDefault();
     listener = byId("listener").value.trim();

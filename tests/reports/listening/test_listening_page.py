@@ -16,14 +16,20 @@ from tsebench.reports.listening.import_answers import import_answers
 
 pytestmark = [needs_chromium, pytest.mark.long]
 
-ANSWER = """
+HEAR = """
+const hear = (button) => new Promise((go) => {
+  new MutationObserver(go).observe(button, { attributeFilter: ["aria-pressed"] });
+  button.click();
+});
+"""
+ANSWER = (
+    HEAR
+    + """
 const done = arguments[arguments.length - 1], key = arguments[0];
-const wait = (ms) => new Promise((go) => setTimeout(go, ms));
 (async () => {
   while (document.getElementById("end").hidden) {
     if (!document.getElementById("next").disabled) return done("a page can be left before it is rated");
-    for (const button of document.querySelectorAll("#controls button")) { button.click(); await wait(30); }
-    for (let n = 0; n < 100 && /heard/.test(document.getElementById("note").textContent); n += 1) await wait(50);
+    for (const button of document.querySelectorAll("#controls button")) await hear(button);
     for (const input of document.querySelectorAll("[data-rating]")) {
       input.value = key[input.dataset.rating];
       input.dispatchEvent(new Event("input"));
@@ -34,6 +40,7 @@ const wait = (ms) => new Promise((go) => setTimeout(go, ms));
   done("");
 })();
 """
+)
 NAMED = "const i = document.getElementById('listener'); i.value = arguments[0]; return i.checkValidity();"
 RATINGS = {"mine": 55, "mixture": 30, "hidden_reference": 100, "anchor_3500_hz": 20}
 
@@ -57,6 +64,36 @@ def test_a_listener_answers_and_the_answers_are_imported(heard: Path, mushra: Ex
     found = import_answers(heard, mushra.page.parent, files, tmp_path / "out")
     assert found.listeners == ("1", "2")
     assert {row.system: row.value for row in found.rows if row.status == "ok"} == RATINGS
+
+
+SLOW = """
+const original = AudioContext.prototype.decodeAudioData;
+AudioContext.prototype.decodeAudioData = async function (bytes) {
+  AudioContext.prototype.decodeAudioData = original;
+  const buffer = await original.call(this, bytes);
+  return new Promise((go) => { window.release = () => go(buffer); });
+};
+"""
+
+
+def test_the_sound_that_was_asked_for_last_plays(mushra: ExportedTest, tmp_path: Path) -> None:
+    """The first sound is decoded last, after another one plays, or after the page has been stopped."""
+    with chromium(tmp_path / "profile", flags=("--autoplay-policy=no-user-gesture-required",)) as driver:
+        for other in (".version button", "#stop"):
+            driver.get(f"{mushra.page.as_uri()}?listener=1")
+            driver.find_element("css selector", "#begin button").click()
+            first, second = driver.find_elements("css selector", ".version button")[:2]
+            driver.execute_script(SLOW)
+            first.click()
+            WebDriverWait(driver, 10, poll_frequency=0.05).until(lambda d: d.execute_script("return !!window.release"))
+            if other == "#stop":
+                driver.find_element("css selector", other).click()
+            else:
+                driver.execute_async_script(HEAR + "hear(arguments[0]).then(() => arguments[1]());", second)
+            driver.execute_script("release()")
+            note = driver.find_element("id", "note").text
+            assert note == ("4 not heard yet" if other == "#stop" else "3 not heard yet")
+            assert first.get_attribute("aria-pressed") == "false"
 
 
 def test_a_page_is_answered_by_keys_alone(mushra: ExportedTest, tmp_path: Path) -> None:
