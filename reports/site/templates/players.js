@@ -2,7 +2,7 @@
 (() => {
   const STEP_S = 0.5, FILM_DRIFT_S = 0.08;
   const players = [];
-  let sounding = null, last = null;
+  let sounding = null, wanted = null, last = null;
 
   // A web server need not serve parts of a file, and without them a browser cannot seek.
   const fetched = async (media) => {
@@ -82,6 +82,7 @@
     const choose = async (track, { at = null, share = null, sound = true } = {}) => {
       const mine = ++turn;
       last = player;
+      if (sound) wanted = player;
       await load(track);
       await known(track.audio);
       if (mine !== turn) return;
@@ -94,7 +95,8 @@
       now = track;
       for (const each of tracks) each.pick.setAttribute("aria-pressed", String(each === now));
       for (const each of tracks) each.row.classList.toggle("chosen", each === now);
-      if (sound) await start(); else draw();
+      // While the track was loaded, another player may have been asked to play.
+      if (sound && wanted === player) await start(); else draw();
     };
 
     for (const track of tracks) {
