@@ -39,6 +39,7 @@ _STARTS = (
     (b"PK\x05\x06", "an empty zip archive"),
 )
 _PAGE = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|script|title)\b", re.IGNORECASE | re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _PAGE_TITLE = re.compile(r"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
 _PRODUCERS = (b"pytorch", b"onnx", b"tf2onnx", b"keras2onnx", b"skl2onnx", b"paddle2onnx")
 
@@ -105,7 +106,7 @@ def _text_kind(head: bytes) -> str | None:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=len(head) < HEAD)
     except UnicodeDecodeError:
         return None
-    if any(ord(c) < 32 and c not in "\t\n\r\f" for c in text) or "\x7f" in text:
+    if _CONTROL.search(text):
         return None
     return _format_of(text.lstrip(), whole=len(head) < HEAD)
 

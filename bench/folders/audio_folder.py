@@ -22,6 +22,12 @@ class KeyedPaths(Mapping[str, Path]):
     def __init__(self, paths: Iterable[tuple[str, Path]] = ()) -> None:
         self._texts = {key: str(path) for key, path in paths}
 
+    def of(self, keys: Sequence[str]) -> KeyedPaths:
+        """Paths of these keys, in their order; keys without a path are left out."""
+        found = KeyedPaths()
+        found._texts = {key: self._texts[key] for key in keys if key in self._texts}
+        return found
+
     def __getitem__(self, key: str) -> Path:
         return Path(self._texts[key])
 
@@ -44,8 +50,9 @@ class AudioFolder:
 
     def of(self, keys: Sequence[str]) -> AudioFolder:
         """Files of these keys, in their order; keys without a file are left out."""
-        files = KeyedPaths((key, self.files[key]) for key in keys if key in self.files)
-        return AudioFolder(files=files, faults={key: self.faults[key] for key in keys if key in self.faults})
+        return AudioFolder(
+            files=self.files.of(keys), faults={key: self.faults[key] for key in keys if key in self.faults}
+        )
 
 
 def list_audio(folder: Path, what: str, *, complete: bool) -> AudioFolder:
@@ -89,8 +96,9 @@ def list_audio(folder: Path, what: str, *, complete: bool) -> AudioFolder:
 
 def key_of(name: str) -> str:
     """Key of a path below its folder; a suffix that is not one of audio belongs to the name."""
-    path = PurePosixPath(nfc(name))
-    return path.with_suffix("").as_posix() if suffix_of(name) in AUDIO_SUFFIXES else path.as_posix()
+    path = PurePosixPath(nfc(name)).as_posix()
+    suffix = suffix_of(path)
+    return path[: -len(suffix)] if suffix in AUDIO_SUFFIXES else path
 
 
 def unlike_names(wanted: Collection[str], found: Collection[str]) -> str:

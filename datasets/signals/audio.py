@@ -51,22 +51,24 @@ class AudioInfo:
 def info(path: Path) -> AudioInfo:
     """Read the header of any file that libsndfile knows; AudioError if it is missing, damaged, empty or cut."""
     try:
-        header = soundfile.info(_name(path))
+        with soundfile.SoundFile(_name(path)) as file:
+            header = AudioInfo(frames=file.frames, sample_rate_hz=file.samplerate, channels=file.channels)
+            log = file.extra_info
     except _NOT_AUDIO as error:
         raise _unreadable(path, error) from None
     if header.frames <= 0:
         raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
     # libsndfile takes the length from the size of the file, and gives that of the header only in its log.
-    for stated, found in _SAMPLE_BYTES.findall(header.extra_info):
+    for stated, found in _SAMPLE_BYTES.findall(log):
         if int(found) < int(stated) < _UNKNOWN_LENGTH:
             raise AudioError(
                 f"audio file {str(path)!r} is cut: {found} bytes of samples are there, and its "
                 f"header says {stated}; copy it again"
             )
     _check_claim(path, header.frames, header.channels, read=False)
-    if not 0 < header.samplerate <= _MAX_RATE_HZ:
-        raise AudioError(f"audio file {str(path)!r} is damaged: its header says {header.samplerate} Hz; replace it")
-    return AudioInfo(frames=header.frames, sample_rate_hz=header.samplerate, channels=header.channels)
+    if not 0 < header.sample_rate_hz <= _MAX_RATE_HZ:
+        raise AudioError(f"audio file {str(path)!r} is damaged: its header says {header.sample_rate_hz} Hz; replace it")
+    return header
 
 
 def check_whole(path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from tsebench.core.errors import ConfigError, CorpusError
-from tsebench.core.file_tree import as_spelt, broken_links, list_tree
+from tsebench.core.file_tree import as_spelt, broken_links, list_tree, suffix_of
 
 
 def _put(path: Path) -> Path:
@@ -110,3 +110,10 @@ def test_a_very_deep_tree(tmp_path: Path) -> None:
     os.close(os.open("1.wav", os.O_CREAT | os.O_WRONLY, dir_fd=place))
     os.close(place)
     assert list_tree(tmp_path).files == ("d/" * 300 + "1.wav",)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.wav", "b/a.WAV", "a.b/c", "a.", "a..", ".wav", "..wav", "a.wav/", "a.wav/.", "", ".."]
+)
+def test_suffixes_are_those_of_paths(name: str) -> None:
+    assert suffix_of(name) == PurePosixPath(name).suffix.lower()
