@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -53,6 +53,7 @@ def test_a_query_for_everything_names_no_class() -> None:
     assert _draw("0:0", active=set(), present={"c"}) == []
 
 
+@settings(deadline=None)
 @given(
     present=st.sets(st.sampled_from(VOCABULARY), min_size=1, max_size=6),
     confusable=st.sets(st.sampled_from(VOCABULARY), max_size=2),

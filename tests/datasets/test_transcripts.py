@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsebench.datasets.transcripts import clean_text, without_wsj_marks
@@ -30,6 +30,7 @@ def test_texts_stay_as_they_were_written(given_text: str, wanted: str | None) ->
     assert clean_text(given_text) == wanted
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_letters_and_marks_stay_in_order(text: str) -> None:
     def letters(some: str) -> str:
@@ -63,6 +64,7 @@ def test_marks_of_transcribers(marked: str, said: str) -> None:
     assert without_wsj_marks(marked) == said
 
 
+@settings(deadline=None)
 @given(st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9'-]{0,8}[,.?!]?", fullmatch=True)))
 def test_plain_text_stays(words: list[str]) -> None:
     assert without_wsj_marks(" ".join(words)) == " ".join(words)

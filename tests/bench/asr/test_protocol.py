@@ -82,6 +82,7 @@ def test_no_reference(count: object, reference: str) -> None:
         count(reference, "a")  # type: ignore[operator]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="aB ,.'\"[]()<>*~\\-", max_size=30))
 def test_normalisers_keep_letters_and_settle(text: str) -> None:
     for name in ("none", "basic"):

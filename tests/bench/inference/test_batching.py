@@ -7,12 +7,13 @@ import random
 import pytest
 import torch
 from helpers.asked import noise_item
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsebench.bench.inference.batching import at_rate, bucket, resampled
 
 
+@settings(deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 6), max_size=25),
     batch_size=st.integers(1, 8),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.trees.audio import save
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsebench.core.errors import ConfigError, CorpusError, DatasetError, TsebenchError
@@ -131,6 +131,7 @@ event = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(events=st.lists(event, max_size=4), ref_db=st.floats(-70, 0), flags=st.booleans())
 def test_every_soundscape_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, events: list[SoundEvent], ref_db: float, flags: bool

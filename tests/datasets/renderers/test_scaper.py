@@ -109,6 +109,7 @@ def test_what_the_stages_lose_at_the_start_is_far_above_that() -> None:
         assert loss_of_start(*rates).size == 0
 
 
+@settings(deadline=None)
 @given(frames=st.integers(1, 10**7), rates=st.sampled_from([(44_100, 16_000), (16_000, 8000)]))
 def test_resampled_length_is_the_nearest(frames: int, rates: tuple[int, int]) -> None:
     from_hz, to_hz = rates
@@ -116,6 +117,7 @@ def test_resampled_length_is_the_nearest(frames: int, rates: tuple[int, int]) ->
     assert abs(sox_length(frames, from_hz=from_hz, to_hz=to_hz) - frames * to_hz / from_hz) <= 0.5
 
 
+@settings(deadline=None)
 @given(
     frames=st.integers(0, 10**7),
     start=st.integers(0, 10**7),

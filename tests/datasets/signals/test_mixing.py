@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pyloudnorm
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -139,6 +139,7 @@ def test_a_fade_never_exceeds_half_the_signal_nor_changes_its_input() -> None:
     assert mixing.fade_ends(samples[:1], 5)[0] == 1.0
 
 
+@settings(deadline=None)
 @given(onset=st.integers(-12, 12), size=st.integers(0, 8), length=st.integers(0, 10))
 def test_placing_cuts_what_sticks_out(onset: int, size: int, length: int) -> None:
     samples = np.arange(1, size + 1, dtype=np.float32)
@@ -154,6 +155,7 @@ def test_onsets_of_overlapping_utterances() -> None:
     assert mixing.overlap_onsets([42], 0.3) == [0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 1000), min_size=2, max_size=4), st.floats(0, 1))
 def test_neighbours_overlap_by_the_ratio(lengths: list[int], ratio: float) -> None:
     onsets = mixing.overlap_onsets(lengths, ratio)
