@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from helpers.processes import have_ended
 from torch.nn import functional as F
 
 from tsebench.core.errors import ExtractionError
@@ -217,14 +218,6 @@ def test_length_and_nan_stay_as_they_are(
     np.testing.assert_array_equal(extraction.estimate[0], change(batch.mixture[0, 0]))
 
 
-def is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_time_limit_kills_children_too(tmp_path: Path) -> None:
     line = f"sleep 60 & echo $! > {tmp_path}/pid; wait; cp {{mixture}} {{output}}"
@@ -233,10 +226,7 @@ def test_time_limit_kills_children_too(tmp_path: Path) -> None:
     assert time.monotonic() - started < 20
     assert extraction.failures["q0"].startswith("timeout: killed after 1.5 s")
     child = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 5
-    while is_running(child) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_running(child)
+    assert have_ended([child])
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
@@ -246,10 +236,7 @@ def test_children_that_a_program_leaves_are_ended(tmp_path: Path, end: str) -> N
     extraction = ask(["sh", "-c", line], make_batch(Clues()), time_limit_s=30)
     assert bool(extraction.failures) == end.startswith("exit")
     child = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 5
-    while is_running(child) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_running(child)
+    assert have_ended([child])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.forked import INSTEAD_OF_SUBPROCESS
+from helpers.processes import have_ended
 
 from tsebench.bench.cost.measure import measure_cost
 from tsebench.bench.inference import isolation, system_process
@@ -59,8 +59,8 @@ class Plugged:
         if act == "hold":
             ctypes.PyDLL(None).sleep(600)
         if act == "orphans":
-            for apart in (False, True):
-                subprocess.Popen(["sleep", "600"], start_new_session=apart)
+            left = [subprocess.Popen(["sleep", "600"], start_new_session=apart) for apart in (False, True)]
+            Path(__file__).parents[1].with_name("orphans").write_text(" ".join(str(each.pid) for each in left))
             os.kill(os.getpid(), signal.SIGKILL)
         if act == "close":
             os.closerange(0, 256)
@@ -300,10 +300,10 @@ def test_shipped_systems_and_classes_of_the_script_stay_in_this_process(monkeypa
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
-def test_what_a_system_started_ends_with_it(plugged: Open) -> None:
-    before = sleepers()
+def test_what_a_system_started_ends_with_it(plugged: Open, site: Path) -> None:
     assert failures(plugged(script={"0": "orphans"}), batch_size=1) == {0: "crashed: SIGKILL"}
-    assert sleepers() == before
+    group, apart = map(int, site.with_name("orphans").read_text().split())
+    assert have_ended([group, apart])
 
 
 @pytest.mark.long
@@ -317,20 +317,4 @@ def test_the_process_ends_when_the_run_is_killed(site: Path) -> None:
     path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    child = Path("/proc", done.stdout.strip())
-    latest = time.monotonic() + 10
-    while child.is_dir() and time.monotonic() < latest:
-        time.sleep(0.05)
-    assert not child.is_dir()
-
-
-def sleepers() -> set[str]:
-    """Processes `sleep 600`."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes() == b"sleep\x00600\x00":
-                found.add(path.parent.name)
-        except OSError:  # it has ended
-            continue
-    return found
+    assert have_ended([int(done.stdout)])
