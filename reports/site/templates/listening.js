@@ -88,7 +88,6 @@
     if (open) player(add(controls, "p"), open, "Reference");
     if (data.design === "mushra") {
       const scale = add(add(controls, "p", { class: "scale soft", "aria-hidden": "true" }), "span");
-      scale.style.gridColumn = 2;
       words.mushra.forEach((word) => add(scale, "span", {}, word));
       stimuli.forEach((id, number) => slider(controls, id, `Version ${number + 1}`));
     } else if (data.design === "p808") {

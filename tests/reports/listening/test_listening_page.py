@@ -106,6 +106,10 @@ def test_a_page_is_answered_by_keys_alone(mushra: ExportedTest, tmp_path: Path) 
         ActionChains(driver).send_keys("7", Keys.ENTER).perform()
         assert driver.switch_to.active_element.get_attribute("id") == "page-title"
         assert lost_stops(driver) == []
+        size = {"width": 400, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= 400
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         driver.find_element("id", "page-title")
         driver.execute_script("document.getElementById('page-title').focus()")
         for place in range(4):
