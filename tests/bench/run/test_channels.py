@@ -91,7 +91,8 @@ def test_the_mixture_is_given_at_all_channels_alone_and_in_a_batch_and_resampled
 
 def test_batches_hold_one_number_of_channels() -> None:
     items = [item(0), item(1, channels=4), item(2), item(3, reference=0)]
-    assert [[each.index for each in part] for part in bucket(items, batch_size=4)] == [[3], [0, 2], [1]]
+    parts = bucket(items, fit=lambda batch: len(batch) <= 4)
+    assert [[each.index for each in part] for part in parts] == [[3], [0, 2], [1]]
 
 
 def test_all_channels_are_stored_with_an_estimate(tmp_path: Path) -> None:
