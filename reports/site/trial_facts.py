@@ -6,8 +6,6 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from ...bench.score_row import ANSWER_TAGS, TAG_PREFIX
 from ..leaderboard.board import Entry, Leaderboard, Table
 from ..trial_audio import RunAudio, TrialRecipe
@@ -108,17 +106,16 @@ def facts_of(
         return
     rows = board.rows
     near = rows[rows["trial_id"].isin({trial for _, trial in pairs})]
-    groups: dict[tuple[str, str], pd.DataFrame] = {
-        (str(dataset), str(trial)): group for (dataset, trial), group in near.groupby(["dataset", "trial_id"])
-    }
+    groups: dict[tuple[str, str], list[_Row]] = {}
+    for row in near.to_dict("records"):  # a few hundred for each trial: pandas takes far longer for each look at them
+        groups.setdefault((str(row["dataset"]), str(row["trial_id"])), []).append(row)
     for dataset, trial_id in pairs:
         yield _facts(board, dataset, trial_id, groups[dataset, trial_id], audio)
 
 
 def _facts(
-    board: Leaderboard, dataset: str, trial_id: str, rows: pd.DataFrame, audio: Mapping[str, RunAudio]
+    board: Leaderboard, dataset: str, trial_id: str, records: Sequence[_Row], audio: Mapping[str, RunAudio]
 ) -> TrialFacts:
-    records: list[_Row] = rows.to_dict("records")  # a few hundred: pandas takes far longer for each look at them
     first = records[0]
     of_system: dict[str, list[_Row]] = {}
     for row in records:
