@@ -32,8 +32,8 @@
   const silence = () => { turn += 1; stop(); }; // also what is still being decoded
   // Another version goes on at the place of the one before, so that the same moment can be compared.
   const play = async (id, button) => {
-    const mine = ++turn, buffer = await decoded(id);
-    if (mine !== turn) return; // another one was asked for meanwhile, or none
+    const asked = ++turn, buffer = await decoded(id);
+    if (asked !== turn) return; // another one was asked for meanwhile, or none
     stop();
     if (place >= buffer.duration) place = 0;
     const source = context.createBufferSource();
