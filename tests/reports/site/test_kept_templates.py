@@ -49,6 +49,34 @@ def test_a_link_is_not(folder: Path, tmp_path: Path) -> None:
     assert _rendered("right") == "right"
 
 
+def test_a_file_that_is_cut_or_empty_is_made_again(folder: Path) -> None:
+    _rendered("right")
+    (path,) = folder.iterdir()
+    whole = path.read_bytes()
+    for size in (0, 5, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert _rendered("right") == "right"
+        assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("moment", ["open", "replace"])
+def test_an_interrupt_leaves_no_draft(folder: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """As by SIGTERM, right after the file was made, or before it takes its place."""
+    work = getattr(Path, moment)
+
+    def interrupted(path: Path, *arguments: object) -> object:
+        if path.parent == folder and "part" in path.name:
+            if moment == "open":
+                work(path, *arguments).close()
+            raise KeyboardInterrupt
+        return work(path, *arguments)
+
+    monkeypatch.setattr(Path, moment, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _rendered("right")
+    assert [*folder.iterdir()] == []
+
+
 def test_a_cache_that_cannot_be_made_costs_nothing_but_time(folder: Path) -> None:
     folder.parent.write_text("a file")
     assert _rendered("right") == "right"
