@@ -18,7 +18,7 @@ from ..datasets.signals.audio import AudioInfo, info, read
 from ..datasets.trials import target_transcript
 from ..datasets.types import Clues, Mixture, Trial, Truth
 from ..systems.shared.lengths import far_too_long
-from .trial_audio import MOST_FRAMES, Estimate, Samples, TrialRecipe, TrialSignals
+from .trial_signals import MOST_FRAMES, Estimate, Samples, TrialRecipe, TrialSignals
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ T = TypeVar("T")
 BatchSize = int | Literal["auto"]
 USUAL = 8
 """Queries of a batch before its memory is known, and always on a CPU, where larger batches gain nothing."""
-BYTES_OF_A_SAMPLE = 4
+SAMPLE_BYTES = 4
 SHARE = 0.7
 """Of the free memory that a batch may take; the rest is for the batch before it, for metrics, and for fragments."""
 
@@ -57,7 +57,7 @@ class BatchSizes:
 
     def fit(self, batch: Sequence[Item]) -> bool:
         """Whether these queries may be one batch; a single one always may."""
-        most = self._most if self._known is None else self._most_by_memory(longest_of(batch))
+        most = self._most_of(longest_of(batch))
         return len(batch) <= max(1, most if self._ceiling is None else min(most, self._ceiling))
 
     def measured(self, batch: Sequence[Item], use: MemoryUse | None) -> None:
@@ -66,7 +66,7 @@ class BatchSizes:
         A system that took less than its mixtures did not compute with torch (ONNX Runtime, a program of its own): what
         it needs is not known.
         """
-        mixtures = BYTES_OF_A_SAMPLE * sum(item.query.mixture.numel() for item in batch)
+        mixtures = SAMPLE_BYTES * sum(item.query.mixture.numel() for item in batch)
         if use is None or not self._by_memory or use.taken < mixtures:
             return
         count, longest = len(batch), longest_of(batch)
@@ -80,7 +80,8 @@ class BatchSizes:
         """Memory ran out for a batch of so many queries: from now on at most half of them."""
         self._ceiling = min(count // 2, self._ceiling or count)
 
-    def _most_by_memory(self, samples: int) -> int:
+    def _most_of(self, samples: int) -> int:
+        """Queries of so many samples that fit, by what is known."""
         if self._known is None:
             return self._most
         count, longest, use = self._known

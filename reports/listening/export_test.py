@@ -17,7 +17,8 @@ from ...core.errors import ConfigError, listed
 from ...core.files import check_empty, make_folder
 from ...datasets.seeding import generator
 from ..site.pages import render_page, write_page
-from ..trial_audio import RunAudio, Samples
+from ..trial_audio import RunAudio
+from ..trial_signals import Samples
 from .designs import ANCHOR, REFERENCE, Design, Kind, design_named
 from .listening_key import ListeningKey, ListeningPage, write_key
 from .orders import orders

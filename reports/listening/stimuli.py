@@ -12,7 +12,8 @@ from scipy import signal
 
 from ...core.errors import ConfigError
 from ...datasets.signals.audio import resample, write
-from ..trial_audio import RunAudio, Samples
+from ..trial_audio import RunAudio
+from ..trial_signals import Samples
 from .designs import ANCHOR, ANCHOR_HZ, REFERENCE
 
 MIXTURE = "mixture"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.files import make_folder, write_atomic
 from ...core.text import error_text
-from ..trial_audio import MOST_FRAMES
+from ..trial_signals import MOST_FRAMES
 from . import pictures
 from .films import FilmFile, write_film
 from .sounds import Samples, Sound

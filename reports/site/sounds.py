@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bench.score_row import FILES
-from ..trial_audio import Estimate, RunAudio
+from ..trial_audio import RunAudio
+from ..trial_signals import Estimate
 from .films import LipFilm
 from .trial_facts import TrialFacts, TrialResult
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...bench.score_row import ANSWER_TAGS, TAG_PREFIX
 from ..leaderboard.board import Entry, Leaderboard, Table
-from ..trial_audio import RunAudio, TrialRecipe
+from ..trial_audio import RunAudio
+from ..trial_signals import TrialRecipe
 from .transcripts import OF_ESTIMATES, OF_REFERENCES, Transcript, transcript_of
 
 _Row = dict[Hashable, Any]

@@ -18,7 +18,7 @@ def have_ended(pids: Iterable[int], *, within_s: float = 20.0) -> bool:
 
 
 def _is_running(pid: int) -> bool:
-    """Whether a process is there and more than an exit code that nobody has read."""
+    """Whether a process exists and has not ended; one that ended stays listed (Z) until its parent waits for it."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

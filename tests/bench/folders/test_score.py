@@ -130,7 +130,7 @@ def imported_by(*arguments: object, folder: Path) -> set[str]:
 
 
 SELDOM = {"torch", "mlflow", "matplotlib", "PIL", "yaml", "tsebench.datasets.dataset", "tsebench.reports.papers"}
-"""What takes long to import, and no folders need."""
+"""Modules that are slow to import and that scored folders do not need."""
 
 
 def test_files_are_scored_on_a_cpu_without_torch(folders: Folders) -> None:

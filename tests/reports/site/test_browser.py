@@ -389,7 +389,7 @@ window.fetch = async (...given) => {
   return new Promise((go) => { window.release = () => go(answer); });
 };
 """
-"""What is fetched next arrives when it is released."""
+"""The answer to the next `fetch` is held back until `release()` is called."""
 
 
 def test_the_player_that_was_asked_last_plays(driver: Chrome, with_sounds: Path) -> None:
